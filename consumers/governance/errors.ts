@@ -1,0 +1,9 @@
+import { defineErrors } from '../../platform/errors.ts'
+
+/** What the analyzer may refuse or fail with. */
+export const governanceError = defineErrors({
+  wpk_malformed: { status: 400, title: 'Not a workflow package' },
+  analysis_timeout: { status: 503, title: 'The analysis took too long' },
+  analysis_failed: { status: 503, title: 'The analysis failed' },
+  analyzer_closed: { status: 503, title: 'The analyzer is shutting down' },
+})

@@ -1,0 +1,272 @@
+import { parseDocument } from '../../platform/document.ts'
+import { pointerStep } from '../../platform/document-problem.ts'
+import type { Wpk } from '../../schemas/wpk.ts'
+import { embeddedPipelines } from './embedded-commands.ts'
+import { execParts } from './exec-array.ts'
+import { isSecretName } from './secret-names.ts'
+import { type Pipeline, parseShell, type TextRange } from './shell.ts'
+import { allPipelines, type InlineCode, inlineCode, type Language, languageOf } from './shell-commands.ts'
+
+export type FactKind = 'command' | 'image' | 'url' | 'env' | 'header' | 'manifest' | 'string'
+export type Area = 'handler' | 'rollback' | 'trigger' | 'alert'
+
+/**
+ * One value that something executes or sends. `pointer` is its exact place, `name` its key (or the variable or header
+ * it sets), `handler` the index of its handler (-1 outside of one). `bare` is the text with comments blanked, of the
+ * same length. Only command facts have pipelines (shell, and shell started from other code) and code (the rest).
+ */
+export type Fact = {
+  pointer: string
+  kind: FactKind
+  name: string
+  text: string
+  area: Area
+  handler: number
+  bare: string
+  pipelines: Pipeline[]
+  code: InlineCode[]
+}
+
+type Place = { area: Area; handler: number; language: Language; inManifest: boolean }
+
+// Text for people: a finding in it would be about words, not about what runs.
+const PROSE_KEYS = new Set(['description', 'comment', 'comments', 'notes', 'summary', 'labels', 'displayName', 'tags'])
+const COMMAND_KEYS = new Set([
+  'command',
+  'commands',
+  'cmd',
+  'script',
+  'run',
+  'entrypoint',
+  'before_script',
+  'after_script',
+  'code',
+  'jsCode',
+  'inline',
+])
+const ENV_KEYS = new Set(['env', 'environment', 'env_vars', 'envs'])
+const MANIFEST_KEYS = new Set(['manifest', 'manifests', 'template', 'patch', 'object', 'pod_spec'])
+const URL_KEYS = new Set(['url', 'uri', 'endpoint', 'webhook', 'webhook_url', 'base_url', 'server'])
+const SHELL_MODULES = /(?:^|\.)(?:shell|command|raw|script)$/
+
+/** All facts of a package, in document order. Metadata and descriptions yield none. */
+export function factsOf(wpk: Wpk): Fact[] {
+  const facts: Fact[] = []
+  const { spec } = wpk
+  const visit = (value: unknown, pointer: string, area: Area, handler: number): void => {
+    const place: Place = { area, handler, language: scriptLanguage(value), inManifest: false }
+    visitObject(facts, value, pointer, place)
+  }
+  spec.handlers.forEach((item, index) => {
+    visit(item.config, `/spec/handlers/${index}/config`, 'handler', index)
+  })
+  spec.rollback?.handlers?.forEach((item, index) => {
+    visit(item.config, `/spec/rollback/handlers/${index}/config`, 'rollback', index)
+  })
+  spec.triggers?.forEach((item, index) => {
+    visit(item.config, `/spec/triggers/${index}/config`, 'trigger', -1)
+  })
+  spec.monitoring?.alerts?.forEach((item, index) => {
+    visit(item, `/spec/monitoring/alerts/${index}`, 'alert', -1)
+  })
+  return facts
+}
+
+function scriptLanguage(config: unknown): Language {
+  const interpreter = isObject(config) ? (config.interpreter ?? config.shell ?? config.language) : undefined
+  if (typeof interpreter !== 'string' || interpreter === '') return 'shell'
+  return languageOf(interpreter.split(/\s/)[0] ?? '') ?? 'other'
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isTextList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')
+
+function visitObject(facts: Fact[], value: unknown, pointer: string, place: Place): void {
+  if (!isObject(value)) return
+  const done = visitExec(facts, value, pointer, place)
+  for (const [key, item] of Object.entries(value)) {
+    if (PROSE_KEYS.has(key) || done.has(key)) continue
+    visitValue(facts, key, item, pointer + pointerStep(key), place, value)
+  }
+}
+
+function visitValue(
+  facts: Fact[],
+  key: string,
+  value: unknown,
+  pointer: string,
+  place: Place,
+  parent: Record<string, unknown>,
+): void {
+  if (ENV_KEYS.has(key) && typeof value === 'object') visitEnv(facts, value, pointer, place)
+  else if (key === 'headers' && isObject(value)) visitNamed(facts, value, pointer, 'header', place)
+  else if (place.inManifest && (key === 'data' || key === 'stringData') && isObject(value)) {
+    visitData(facts, value, pointer, place, parent.kind === 'Secret' ? key : null)
+  } else if (MANIFEST_KEYS.has(key)) visitManifest(facts, key, value, pointer, place)
+  else if (Array.isArray(value)) {
+    value.forEach((item, index) => {
+      const step = pointer + pointerStep(index)
+      if (isObject(item)) visitObject(facts, item, step, place)
+      else visitValue(facts, key, item, step, place, parent)
+    })
+  } else if (isObject(value)) visitObject(facts, value, pointer, place)
+  else if (value !== null && value !== undefined) leaf(facts, key, value, pointer, place, parent)
+}
+
+function leaf(
+  facts: Fact[],
+  key: string,
+  value: unknown,
+  pointer: string,
+  place: Place,
+  parent: Record<string, unknown>,
+): void {
+  const text = String(value)
+  const isText = typeof value === 'string'
+  if (isText && (COMMAND_KEYS.has(key) || (key === 'args' && SHELL_MODULES.test(String(parent.module ?? ''))))) {
+    facts.push(commandFact(key, text, pointer, place))
+  } else if (isText && (key === 'image' || key === 'container')) facts.push(fact('image', key, text, pointer, place))
+  else if (isText && key === 'uses' && text.startsWith('docker://'))
+    facts.push(fact('image', key, text.slice(9), pointer, place))
+  else if (isText && (URL_KEYS.has(key) || /^https?:\/\//i.test(text)))
+    facts.push(fact('url', key, text, pointer, place))
+  else if (isText && isSecretName(key)) facts.push(fact('env', key, text, pointer, place))
+  else facts.push(fact(place.inManifest ? 'manifest' : 'string', key, text, pointer, place))
+}
+
+/** `command` and `args` lists belong together: together they are one program call. */
+function visitExec(facts: Fact[], value: Record<string, unknown>, pointer: string, place: Place): Set<string> {
+  const done = new Set<string>()
+  const commandKey = ['command', 'entrypoint', 'cmd'].find((key) => isTextList(value[key]))
+  const command = commandKey === undefined ? [] : (value[commandKey] as string[])
+  const single = commandKey === undefined && typeof value.command === 'string' && !/\s/.test(value.command)
+  const args = isTextList(value.args) ? value.args : []
+  const list = [...(single ? [String(value.command)] : command), ...args]
+  if (list.length === 0 || (args.length === 0 && commandKey === undefined)) return done
+  const offset = list.length - args.length
+  for (const part of execParts(list)) {
+    const inArgs = part.index === null ? args.length > 0 : part.index >= offset
+    const base = pointer + pointerStep(inArgs ? 'args' : (commandKey ?? 'command'))
+    const at = part.index === null ? base : base + pointerStep(part.index - (inArgs ? offset : 0))
+    facts.push(commandFact('command', part.text, at, { ...place, language: part.language }))
+  }
+  if (commandKey !== undefined) done.add(commandKey)
+  if (single) done.add('command')
+  if (args.length > 0) done.add('args')
+  return done
+}
+
+function visitEnv(facts: Fact[], value: unknown, pointer: string, place: Place): void {
+  if (isObject(value)) visitNamed(facts, value, pointer, 'env', place)
+  if (!Array.isArray(value)) return
+  value.forEach((item: unknown, index) => {
+    const step = pointer + pointerStep(index)
+    if (typeof item === 'string') {
+      const equals = item.indexOf('=')
+      facts.push(fact('env', item.slice(0, Math.max(equals, 0)), item.slice(equals + 1), step, place))
+    } else if (isObject(item) && item.value !== undefined) {
+      facts.push(fact('env', String(item.name ?? ''), String(item.value), `${step}/value`, place))
+    } else visitObject(facts, item, step, place)
+  })
+}
+
+function visitNamed(
+  facts: Fact[],
+  value: Record<string, unknown>,
+  pointer: string,
+  kind: FactKind,
+  place: Place,
+): void {
+  for (const [name, item] of Object.entries(value)) {
+    const step = pointer + pointerStep(name)
+    if (isObject(item)) visitObject(facts, item, step, place)
+    else if (item !== null) facts.push(fact(kind, name, String(item), step, place))
+  }
+}
+
+/** Entries of a ConfigMap are files, often scripts; entries of a Secret are secrets, base64 under `data`. */
+function visitData(
+  facts: Fact[],
+  value: Record<string, unknown>,
+  pointer: string,
+  place: Place,
+  secret: string | null,
+): void {
+  for (const [name, item] of Object.entries(value)) {
+    if (typeof item !== 'string') continue
+    const step = pointer + pointerStep(name)
+    if (secret !== null) {
+      const text = secret === 'data' ? Buffer.from(item, 'base64').toString('utf8') : item
+      facts.push(fact('env', isSecretName(name) ? name : `secret.${name}`, text, step, place))
+    } else if (/\.(?:sh|bash)$/.test(name) || /^#!/.test(item)) facts.push(commandFact(name, item, step, place))
+    else facts.push(fact(isSecretName(name) ? 'env' : 'manifest', name, item, step, place))
+  }
+}
+
+function visitManifest(facts: Fact[], key: string, value: unknown, pointer: string, place: Place): void {
+  const inside = { ...place, inManifest: true, language: 'shell' as const }
+  if (typeof value === 'string') {
+    // A manifest in a text: what is found in it is placed at the text.
+    for (const part of value.split(/^---\s*$/m)) {
+      const parsed = parseDocument(Buffer.from(part), {})
+      const found: Fact[] = []
+      if (parsed.ok) visitObject(found, parsed.value, '', inside)
+      else if (part.trim() !== '') found.push(fact('manifest', key, part, '', inside))
+      facts.push(...found.map((item) => ({ ...item, pointer })))
+    }
+  } else if (Array.isArray(value)) {
+    value.forEach((item, index) => {
+      visitManifest(facts, key, item, pointer + pointerStep(index), place)
+    })
+  } else visitObject(facts, value, pointer, inside)
+}
+
+function commandFact(name: string, text: string, pointer: string, place: Place): Fact {
+  const language = languageFromHead(text) ?? place.language
+  const base = fact('command', name, text, pointer, place)
+  if (language !== 'shell') {
+    const code = [{ language, text: withoutLineComments(text, language) }]
+    return { ...base, bare: code[0]?.text ?? text, code, pipelines: embeddedPipelines(code) }
+  }
+  const comments: TextRange[] = []
+  const pipelines = allPipelines(parseShell(text, 0, comments))
+  const code = pipelines.flat().flatMap((command) => inlineCode(command).filter((item) => item.language !== 'shell'))
+  return { ...base, bare: blanked(text, comments), code, pipelines: [...pipelines, ...embeddedPipelines(code)] }
+}
+
+function blanked(text: string, ranges: readonly TextRange[]): string {
+  let at = 0
+  let bare = ''
+  for (const { start, end } of ranges) {
+    bare += text.slice(at, start) + ' '.repeat(end - start)
+    at = end
+  }
+  return bare + text.slice(at)
+}
+
+function withoutLineComments(text: string, language: Language): string {
+  const mark = language === 'node' || language === 'php' ? /^[ \t]*\/\/[^\n]*/gm : /^[ \t]*#[^\n]*/gm
+  return text.replace(mark, (line) => ' '.repeat(line.length))
+}
+
+function languageFromHead(text: string): Language | null {
+  const head = /^\s*#!\s*(\S+)(?:\s+(?:-S\s+)?(\S+))?/.exec(text)
+  if (head === null) return null
+  const program = head[1]?.endsWith('/env') ? head[2] : head[1]
+  return languageOf(program ?? '') ?? 'other'
+}
+
+const fact = (kind: FactKind, name: string, text: string, pointer: string, place: Place): Fact => ({
+  pointer,
+  kind,
+  name,
+  text,
+  area: place.area,
+  handler: place.handler,
+  bare: text,
+  pipelines: [],
+  code: [],
+})

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import type { Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
+import type { Wpk } from '../../schemas/wpk.ts'
+import { type Capability, capabilitiesOf } from './capabilities.ts'
+import { featuresOf } from './features.ts'
+import type { LoadedModel } from './model.ts'
+import { viewOf } from './package-view.ts'
+import { decisionOf, riskScore } from './risk.ts'
+import { RULES, RULESET } from './rules/index.ts'
+import { runRule } from './rules/rule.ts'
+
+export type RuleResult = {
+  violations: Violation[]
+  checks: VerdictCheck[]
+  capabilities: Capability[]
+  features: Float32Array
+}
+
+const SEVERITY_ORDER = { critical: 0, high: 1, medium: 2, low: 3 } as const
+
+/** Runs every rule on a package. A rule that fails is named in the checks and leaves the others alone. */
+export function runRules(wpk: Wpk): RuleResult {
+  const view = viewOf(wpk)
+  const violations: Violation[] = []
+  const checks: VerdictCheck[] = []
+  for (const rule of RULES) {
+    const status = collect(() => violations.push(...runRule(rule, view)))
+    checks.push({ name: rule.id, version: String(rule.version), status })
+  }
+  // Worst first, then by rule and place: the order says nothing else and must not vary.
+  violations.sort(
+    (a, b) =>
+      SEVERITY_ORDER[a.severity] - SEVERITY_ORDER[b.severity] ||
+      compare(a.rule_id, b.rule_id) ||
+      compare(a.pointer, b.pointer),
+  )
+  const capabilities = capabilitiesOf(view)
+  return { violations, checks, capabilities, features: featuresOf(view, violations, capabilities) }
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+function collect(run: () => void): VerdictCheck['status'] {
+  try {
+    run()
+    return 'ran'
+  } catch {
+    return 'failed'
+  }
+}
+
+/** The verdict on a package: a pure function of its bytes, the rules and the model. */
+export async function judge(content: Uint8Array, wpk: Wpk, model: LoadedModel): Promise<Verdict> {
+  const { violations, checks, capabilities, features } = runRules(wpk)
+  const probability = model.usable ? await model.probability(features) : null
+  const allChecks: VerdictCheck[] = [...checks, modelCheck(model, probability)]
+  const risk = riskScore(violations, probability)
+  return {
+    risk_score: risk,
+    decision: decisionOf(risk, violations, allChecks),
+    violations,
+    capabilities,
+    digest: `sha256:${createHash('sha256').update(content).digest('hex')}`,
+    ruleset: RULESET,
+    model: model.usable && probability !== null ? { version: model.card.version, sha256: model.card.sha256 } : null,
+    checks: allChecks,
+  }
+}
+
+function modelCheck(model: LoadedModel, probability: number | null): VerdictCheck {
+  if (!model.usable) return { name: 'model', version: 'none', status: 'unavailable' }
+  return { name: 'model', version: model.card.version, status: probability === null ? 'failed' : 'ran' }
+}

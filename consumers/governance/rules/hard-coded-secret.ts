@@ -1,0 +1,84 @@
+import type { Fact } from '../facts.ts'
+import { masked } from '../masking.ts'
+import { isSecretName } from '../secret-names.ts'
+import { issuedSecrets, secretStrength } from '../secret-patterns.ts'
+import type { Command } from '../shell.ts'
+import { invocation, wordsOf } from '../shell-commands.ts'
+import type { Finding, Rule } from './rule.ts'
+
+type Named = { name: string; value: string }
+
+/** WPK-P1-001: a secret stands in clear in something that runs or is sent. */
+export const hardCodedSecret: Rule = {
+  id: 'WPK-P1-001',
+  version: 1,
+  name: 'hard-coded secret',
+  remediation: 'Revoke the secret, keep the new one in Vault and refer to it by name.',
+  hygiene: false,
+  check: (view) => view.facts.flatMap(secretsOf),
+}
+
+function secretsOf(fact: Fact): Finding[] {
+  const text = fact.bare
+  const issued = issuedSecrets(text).map(
+    ({ what, value, certain }): Finding => ({
+      pointer: fact.pointer,
+      severity: 'critical',
+      confidence: certain ? 'high' : 'medium',
+      message: `${what} in clear: ${masked(value)}`,
+      matched: `${what} ${masked(value)}`,
+    }),
+  )
+  // The form says more than the name: the same value is not reported twice.
+  return issued.length > 0 ? issued : namedValues(fact).flatMap((named) => namedFinding(fact, named))
+}
+
+function namedFinding(fact: Fact, { name, value }: Named): Finding[] {
+  if (!isSecretName(name)) return []
+  const strength = secretStrength(value)
+  if (strength === null) return []
+  const shown = masked(value)
+  return [
+    {
+      pointer: fact.pointer,
+      severity: strength === 'strong' ? 'critical' : 'medium',
+      confidence: strength === 'strong' ? 'medium' : 'low',
+      message: `"${name.slice(0, 60)}" holds what looks like a ${strength === 'strong' ? 'secret' : 'password'} in clear: ${shown}`,
+      matched: `${name} ${shown}`,
+    },
+  ]
+}
+
+function namedValues(fact: Fact): Named[] {
+  if (fact.kind !== 'command') return [{ name: fact.name, value: fact.text }]
+  const fromShell = fact.pipelines.flat().flatMap(valuesOfCommand)
+  const fromCode = fact.code.flatMap(({ text }) =>
+    [...text.matchAll(/\b([A-Za-z_]\w{2,60})["']?\s{0,4}(?::|=>?)\s{0,4}["']([^"'\n]{6,300})["']/g)].map(
+      ([, name = '', value = '']) => ({ name, value }),
+    ),
+  )
+  return [...fromShell, ...fromCode].slice(0, 200)
+}
+
+function valuesOfCommand(command: Command): Named[] {
+  const { name, args } = invocation(command)
+  const texts = args.map((word) => word.text)
+  const values: Named[] = wordsOf(command).flatMap((word) =>
+    pair(word.text, /^(?:-{1,2})?([\w.-]{2,60})\+?=(.{4,4000})$/s),
+  )
+  texts.forEach((text, index) => {
+    const next = texts[index + 1] ?? ''
+    if (/^--[\w-]{3,40}$/.test(text)) values.push({ name: text.slice(2), value: next })
+    else if (/^-p$/.test(text) && (name === 'sshpass' || texts.includes('login')))
+      values.push({ name: 'password', value: next })
+    else if (/^(?:-H|--header)$/.test(text)) values.push(...pair(next, /^([\w-]{2,60}):\s{0,4}(.{4,4000})$/s))
+    else if (/^(?:-u|--user)$/.test(text) && name === 'curl')
+      values.push(...pair(`password:${next}`, /^(password):[^:]{0,100}:(.{4,200})$/s))
+  })
+  return values
+}
+
+function pair(text: string, pattern: RegExp): Named[] {
+  const found = pattern.exec(text)
+  return found?.[1] === undefined || found[2] === undefined ? [] : [{ name: found[1], value: found[2] }]
+}

@@ -1,0 +1,94 @@
+import {
+  codeWords,
+  downloadedFile,
+  fileUse,
+  hasDownload,
+  isDownload,
+  runsStandardInput,
+  verifiesDownload,
+} from '../downloads.ts'
+import type { Fact } from '../facts.ts'
+import { excerpt } from '../masking.ts'
+import type { Pipeline } from '../shell.ts'
+import type { InlineCode } from '../shell-commands.ts'
+import { pipelineText } from '../shell-commands.ts'
+import type { Finding, Rule } from './rule.ts'
+
+/** WPK-P2-005: something fetched at run time is executed, so what runs is not what was signed and reviewed. */
+export const remoteScriptExecuted: Rule = {
+  id: 'WPK-P2-005',
+  version: 1,
+  name: 'remote script executed',
+  remediation: 'Put the script into the package or an image pinned by digest, or check its sha256 before it runs.',
+  hygiene: false,
+  check: (view) => view.facts.filter((fact) => fact.kind === 'command').flatMap(executedDownloads),
+}
+
+function executedDownloads(fact: Fact): Finding[] {
+  const direct = fact.pipelines.filter(runsDownloadDirectly).map((pipeline) => finding(fact, pipelineText(pipeline)))
+  return [
+    ...direct,
+    ...savedAndRun(fact),
+    ...fact.code.filter(codeRunsDownload).map((code) => finding(fact, code.text)),
+  ]
+}
+
+const finding = (fact: Fact, text: string): Finding => ({
+  pointer: fact.pointer,
+  severity: 'high',
+  confidence: 'high',
+  message: `a download is executed: ${excerpt(text)}`,
+  matched: text,
+})
+
+function runsDownloadDirectly(pipeline: Pipeline): boolean {
+  const first = pipeline.findIndex(isDownload)
+  if (first !== -1 && pipeline.slice(first + 1).some(runsStandardInput)) return true
+  return pipeline.some((command) =>
+    codeWords(command).some((word) => [...word.substitutions, ...word.processes].some(hasDownload)),
+  )
+}
+
+function savedAndRun(fact: Fact): Finding[] {
+  const saved = new Map<string, string>()
+  const used = new Map<string, 'run' | 'mark'>()
+  let verified = false
+  for (const pipeline of fact.pipelines) {
+    verified ||= verifiesDownload(pipeline)
+    for (const command of pipeline) {
+      const file = downloadedFile(command)
+      // A bound on files keeps a script of nothing but downloads linear.
+      if (file !== null && file !== '' && saved.size < 50) saved.set(file, pipelineText(pipeline))
+      for (const name of saved.keys()) {
+        const use = fileUse(command, name)
+        if (use !== null && used.get(name) !== 'run') used.set(name, use)
+      }
+    }
+  }
+  return [...used].map(([name, use]): Finding => {
+    const base = finding(fact, saved.get(name) ?? name)
+    if (verified)
+      return { ...base, severity: 'low', message: `a download is executed after a check of its content: ${name}` }
+    // Made executable but not run here: usually a tool that a later step calls.
+    if (use === 'mark')
+      return { ...base, severity: 'medium', confidence: 'low', message: `a download is made executable: ${name}` }
+    return base
+  })
+}
+
+const FETCH = String.raw`(?:requests\.(?:get|post)|urllib2?(?:\.request)?\.urlopen|urlopen|httpx\.get|fetch|axios\.get|Net::HTTP\.get|URI\.open|open-uri|HTTParty\.get|DownloadString|Invoke-WebRequest|iwr)`
+const RUN = String.raw`\b(?:exec|eval|compile|instance_eval|new Function|iex|Invoke-Expression)\s{0,3}[( ]\s{0,3}`
+const ANY_FETCH = new RegExp(String.raw`\b${FETCH}\b`)
+const RUN_FETCH = new RegExp(String.raw`${RUN}[^\n]{0,80}\b${FETCH}\b`)
+const FETCHED = new RegExp(String.raw`\b([A-Za-z_]\w{0,60})\s{0,4}=\s{0,4}[^\n=]{0,120}\b${FETCH}\s{0,3}\(`, 'g')
+
+const MADE_EXECUTABLE = /\bS_I[EX]*XEC|\bchmod(?:Sync)?\([^\n]{0,80}\b(?:0o?)?7[0-7]{2}\b|\bchmod \+x/
+
+function codeRunsDownload({ text }: InlineCode): boolean {
+  if (RUN_FETCH.test(text)) return true
+  if (MADE_EXECUTABLE.test(text) && ANY_FETCH.test(text)) return true
+  const names = new Set([...text.matchAll(FETCHED)].slice(0, 50).map((match) => match[1] ?? ''))
+  return [...text.matchAll(new RegExp(String.raw`${RUN}([A-Za-z_]\w{0,60})`, 'g'))].some((match) =>
+    names.has(match[1] ?? ''),
+  )
+}

@@ -1,0 +1,121 @@
+import type { Fact } from '../facts.ts'
+import { excerpt } from '../masking.ts'
+import type { Command, Pipeline } from '../shell.ts'
+import type { InlineCode } from '../shell-commands.ts'
+import { invocation, languageOf, pipelineText } from '../shell-commands.ts'
+import type { Finding, Rule } from './rule.ts'
+
+const SOCKET = /\/dev\/(?:tcp|udp)\//
+const NETCAT = new Set(['nc', 'ncat', 'netcat', 'nc.traditional', 'nc.openbsd'])
+const TUNNELS = new Set(['ngrok', 'chisel', 'frpc', 'bore', 'gost', 'revsocks', 'cloudflared'])
+
+/** WPK-P3-005: a shell is given to a network peer, or a tunnel for one is opened. */
+export const reverseShell: Rule = {
+  id: 'WPK-P3-005',
+  version: 1,
+  name: 'reverse shell or tunnel',
+  remediation: 'Remove it; a package has no reason to hand a shell to a network peer.',
+  hygiene: false,
+  check: (view) => view.facts.filter((fact) => fact.kind === 'command').flatMap(shellsOf),
+}
+
+function shellsOf(fact: Fact): Finding[] {
+  const found: Finding[] = []
+  const fifos = fact.pipelines.flat().some((command) => ['mkfifo', 'mknod'].includes(invocation(command).name))
+  const openSocket = fact.pipelines.flat().some((command) => opensSocket(command))
+  for (const pipeline of fact.pipelines) {
+    if (pipeline.some(shellOnSocket) || pipeline.some(netcatRuns) || shellToNetcat(pipeline, fifos)) {
+      found.push(finding(fact, pipelineText(pipeline), 'high', 'a shell is connected to the network'))
+    } else if (openSocket && readsDescriptor(pipeline)) {
+      found.push(finding(fact, pipelineText(pipeline), 'medium', 'a shell reads its commands from an open socket'))
+    } else if (pipeline.some(opensTunnel)) {
+      found.push({
+        ...finding(fact, pipelineText(pipeline), 'medium', 'a tunnel to the outside is opened'),
+        severity: 'high',
+      })
+    }
+  }
+  for (const code of fact.code.filter(codeConnectsShell)) {
+    found.push(finding(fact, code.text, 'high', 'code connects a shell to a socket'))
+  }
+  return found
+}
+
+const finding = (fact: Fact, text: string, confidence: 'high' | 'medium', what: string): Finding => ({
+  pointer: fact.pointer,
+  severity: 'critical',
+  confidence,
+  message: `${what}: ${excerpt(text)}`,
+  matched: text,
+})
+
+const isShell = (command: Command): boolean => languageOf(invocation(command).name) === 'shell'
+
+const shellOnSocket = (command: Command): boolean =>
+  isShell(command) && command.redirects.some(({ target }) => SOCKET.test(target.text))
+
+/** `exec 5<>/dev/tcp/...`; a mere test whether a port answers redirects into it without keeping it open. */
+const opensSocket = (command: Command): boolean =>
+  command.words[0]?.text === 'exec' &&
+  command.redirects.some(({ op, target }) => /^\d/.test(op) && SOCKET.test(target.text))
+
+const readsDescriptor = (pipeline: Pipeline): boolean =>
+  pipeline.some((command) => {
+    const fromDescriptor = command.redirects.some(({ op, target }) => op.endsWith('<&') && /^\d+$/.test(target.text))
+    return fromDescriptor && (isShell(command) || pipeline.length > 1)
+  })
+
+function netcatRuns(command: Command): boolean {
+  const { name, args } = invocation(command)
+  const texts = args.map((word) => word.text)
+  if (NETCAT.has(name)) {
+    return texts.some(
+      (text, index) =>
+        /^--(?:sh-)?exec$/.test(text) ||
+        (/^-[a-z]*[ec]$/.test(text) && /(?:sh|bash|cmd\.exe|cmd)$/.test(texts[index + 1] ?? '')),
+    )
+  }
+  return (
+    name === 'socat' &&
+    texts.some((text) => /^(?:EXEC|SYSTEM):/i.test(text)) &&
+    texts.some((text) => /^(?:TCP|UDP|OPENSSL|SSL)/i.test(text))
+  )
+}
+
+function shellToNetcat(pipeline: Pipeline, fifos: boolean): boolean {
+  const names = pipeline.map((command) => invocation(command).name)
+  const shell = pipeline.findIndex(
+    (command) => isShell(command) && (fifos || invocation(command).args.some((word) => /^-[a-z]*i/.test(word.text))),
+  )
+  const net = names.findIndex(
+    (name, index) => index > shell && (NETCAT.has(name) || name === 'telnet' || name === 'openssl'),
+  )
+  const before = names.findIndex((name) => NETCAT.has(name) || name === 'telnet')
+  return (
+    shell !== -1 && (net !== -1 || (before !== -1 && before < shell && names.lastIndexOf(names[before] ?? '') > shell))
+  )
+}
+
+function opensTunnel(command: Command): boolean {
+  const { name, args } = invocation(command)
+  const texts = args.map((word) => word.text)
+  if (name === 'ssh' || name === 'autossh') return texts.some((text) => /^-[a-zA-Z]*R/.test(text))
+  return (
+    TUNNELS.has(name) && texts.some((text) => /^(?:tcp|http|client|tunnel|local)$/.test(text) || /server/.test(text))
+  )
+}
+
+function codeConnectsShell({ text }: InlineCode): boolean {
+  const socket =
+    /\bsocket\.socket\b|\bnet\.(?:connect|createConnection|Socket)\b|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[^\n]{0,40}\bINET\b|TCPClient/.test(
+      text,
+    )
+  if (!socket) return false
+  if (/\bos\.dup2\b|\bpty\.spawn\b|open\s{0,2}\(?\s{0,2}STD(?:IN|OUT)\s{0,2},\s{0,2}["'][<>]&/.test(text)) return true
+  const shell = /["'`](?:\/bin\/|\/usr\/bin\/)?(?:ba|z|da)?sh\b|cmd\.exe|powershell/.test(text)
+  const run =
+    /\b(?:spawn|exec|execSync|popen|proc_open|shell_exec|subprocess\.\w{1,20}|system|iex|Invoke-Expression)\s{0,2}[( ]/.test(
+      text,
+    )
+  return shell && run && /\.pipe\(|<&|>&|stdin|recv|gets|GetStream/.test(text)
+}

@@ -1,0 +1,78 @@
+import { isLocalHost } from './hosts.ts'
+import { isReference } from './secret-names.ts'
+
+export type SecretMatch = { what: string; value: string; certain: boolean }
+
+// Forms that the issuers publish. Each starts with a fixed text and is bounded.
+const ISSUED: { what: string; pattern: RegExp }[] = [
+  { what: 'AWS access key id', pattern: /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g },
+  { what: 'GitHub token', pattern: /\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{50,255})\b/g },
+  { what: 'GitLab token', pattern: /\bgl(?:pat|ptt|rt)-[A-Za-z0-9_-]{20,64}\b/g },
+  { what: 'Slack token', pattern: /\bxox[abposr]-[A-Za-z0-9-]{10,250}\b/g },
+  {
+    what: 'Slack webhook',
+    pattern: /\bhooks\.slack\.com\/services\/T[A-Z0-9]{8,12}\/B[A-Z0-9]{8,12}\/[A-Za-z0-9]{20,30}\b/g,
+  },
+  { what: 'Stripe key', pattern: /\b[sr]k_(?:live|test)_[A-Za-z0-9]{20,120}\b/g },
+  { what: 'Google API key', pattern: /\bAIza[A-Za-z0-9_-]{35}\b/g },
+  { what: 'npm token', pattern: /\bnpm_[A-Za-z0-9]{36}\b/g },
+  { what: 'PyPI token', pattern: /\bpypi-AgE[A-Za-z0-9_-]{50,500}\b/g },
+  { what: 'SendGrid key', pattern: /\bSG\.[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}\b/g },
+  { what: 'Vault token', pattern: /\bhv[sb]\.[A-Za-z0-9_-]{24,300}\b/g },
+  { what: 'Hugging Face token', pattern: /\bhf_[A-Za-z0-9]{34,40}\b/g },
+  { what: 'DigitalOcean token', pattern: /\bdop_v1_[a-f0-9]{64}\b/g },
+  { what: 'OpenAI key', pattern: /\bsk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{40,200}\b/g },
+  { what: 'Azure storage key', pattern: /\bAccountKey=[A-Za-z0-9+/]{86}==/g },
+  { what: 'Telegram bot token', pattern: /\b\d{8,10}:AA[A-Za-z0-9_-]{33}\b/g },
+  { what: 'private key', pattern: /-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----\s{0,4}(?:\\n)?[A-Za-z0-9+/=\s\\]{40,200}/g },
+  {
+    what: 'signed token (JWT)',
+    pattern: /\beyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{20,1000}/g,
+  },
+]
+const LOGIN_IN_URL = /\b[a-z][a-z0-9+.-]{1,15}:\/\/([^\s:/?#@'"]{1,100}):([^\s/?#@'"]{4,200})@([^\s/?#:'"]{1,253})/gi
+const STAND_IN =
+  /example|change.?me|your|sample|replace|redacted|xxxx|\*{3}|\.{3}|insert|<|>|not.?a.?real|fake|default|(.)\1{5}/i
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** Secrets recognisable by their own form, and logins inside URLs of hosts that are not local. */
+export function issuedSecrets(text: string): SecretMatch[] {
+  const found: SecretMatch[] = []
+  for (const { what, pattern } of ISSUED) {
+    for (const match of text.matchAll(pattern)) {
+      if (!STAND_IN.test(match[0])) found.push({ what, value: match[0], certain: true })
+      if (found.length >= 20) return found
+    }
+  }
+  for (const [, , password = '', host = ''] of text.matchAll(LOGIN_IN_URL)) {
+    if (isReference(password) || STAND_IN.test(password) || isLocalHost(host.toLowerCase())) continue
+    found.push({ what: 'password in a URL', value: password, certain: false })
+    if (found.length >= 20) return found
+  }
+  return found
+}
+
+/**
+ * How much a value under a secret's name looks like the secret itself: `strong` for random text, `weak` for a short
+ * password in clear, null for references, ids, plain words and stand-ins.
+ */
+export function secretStrength(value: string): 'strong' | 'weak' | null {
+  const text = value.trim().replace(/^(?:Bearer|Basic|Token|ApiKey)\s+/i, '')
+  if (text.length < 6 || text.length > 4000 || /\s/.test(text) || isReference(text)) return null
+  if (STAND_IN.test(text) || UUID.test(text) || /^sha\d{3}:|^https?:/.test(text)) return null
+  const digits = /\d/.test(text)
+  const mixed = /[a-z]/.test(text) && /[A-Z]/.test(text)
+  const longest = text.split(/[-_.:/]/).reduce((best, part) => (part.length > best.length ? part : best), '')
+  const random = entropy(longest) >= 3 && longest.length >= 12 && (digits || (mixed && longest.length >= 24))
+  if (text.length >= 16 && random) return 'strong'
+  return /[A-Za-z]/.test(text) && (digits || /[^\w-]/.test(text)) && text.length <= 40 ? 'weak' : null
+}
+
+/** Shannon entropy in bits a character. */
+export function entropy(text: string): number {
+  const counts = new Map<string, number>()
+  for (const char of text) counts.set(char, (counts.get(char) ?? 0) + 1)
+  let bits = 0
+  for (const count of counts.values()) bits -= (count / text.length) * Math.log2(count / text.length)
+  return bits
+}

@@ -1,0 +1,76 @@
+import { hostOf, urlsIn } from './hosts.ts'
+import type { Command, Word } from './shell.ts'
+import { invocation } from './shell-commands.ts'
+
+/**
+ * A command that sends data away: `host` where it goes (null when unknown), `reads` the files and texts it sends,
+ * `stdin` true when it sends what is piped into it, `dns` true when the data travel in a looked-up name.
+ */
+export type Sender = { host: string | null; reads: Word[]; stdin: boolean; dns: boolean }
+
+const DATA_FLAG =
+  /^(?:-d|--data|--data-ascii|--data-binary|--data-raw|--data-urlencode|-F|--form|--form-string|--json|-T|--upload-file|--post-data|--post-file|--body-data|--body-file)$/
+const DATA_JOINED =
+  /^(?:--(?:data(?:-\w+)?|form|json|upload-file|post-data|post-file|body-data|body-file)=|-[dFT](?=.))/
+
+/** How a command sends data, or null for one that does not. */
+export function senderOf(command: Command): Sender | null {
+  const { name, args } = invocation(command)
+  const socket = command.redirects.find(({ target }) => /\/dev\/(?:tcp|udp)\//.test(target.text))
+  if (socket !== undefined)
+    return { host: socket.target.text.split('/')[3] ?? null, reads: args, stdin: true, dns: false }
+  if (name === 'curl' || name === 'wget' || name === 'http' || name === 'xh') return httpSender(args)
+  if (/^(?:nc|ncat|netcat|telnet|socat)$/.test(name)) return plainSender(command, args)
+  if (/^(?:scp|rsync|sftp|lftp|ftp|rclone)$/.test(name)) return copySender(args)
+  if (/^(?:dig|nslookup|host|drill)$/.test(name)) return dnsSender(args)
+  if (/^(?:mail|mailx|sendmail|mutt)$/.test(name))
+    return { host: args.at(-1)?.text.split('@')[1] ?? null, reads: args, stdin: true, dns: false }
+  return null
+}
+
+function httpSender(args: readonly Word[]): Sender | null {
+  const reads: Word[] = []
+  let url: Word | undefined
+  args.forEach((word, index) => {
+    if (DATA_FLAG.test(word.text)) {
+      const value = args[index + 1]
+      if (value !== undefined) reads.push(value)
+    } else if (DATA_JOINED.test(word.text)) reads.push(word)
+    if (/^https?:\/\//i.test(word.text)) url = word
+  })
+  const carriesQuery = url !== undefined && /[?/=][^\s]*(?:\$|`)/.test(url.text)
+  if (reads.length === 0 && !carriesQuery) return null
+  if (url !== undefined && carriesQuery) reads.push(url)
+  const target = url ?? args.findLast((word) => !word.text.startsWith('-') && !reads.includes(word))
+  const stdin = reads.some((word) => /(?:^|[@=<])-$/.test(word.text) || /=@-$/.test(word.text))
+  return { host: hostOf(target?.text ?? '') ?? hostOf(`//${target?.text ?? ''}`), reads, stdin, dns: false }
+}
+
+function plainSender(command: Command, args: readonly Word[]): Sender | null {
+  const texts = args.map((word) => word.text)
+  if (texts.some((text) => /^-[a-z]*[zl]/.test(text))) return null // a port test or a listener
+  const target = texts
+    .map((text) => /^(?:tcp|udp|openssl)[46]?(?:-connect)?:([^:]+)/i.exec(text)?.[1] ?? text)
+    .find((text) => /[.$]/.test(text) && !text.startsWith('-'))
+  const files = command.redirects.filter(({ op }) => op === '<').map(({ target: file }) => file)
+  return { host: target?.toLowerCase() ?? null, reads: files, stdin: true, dns: false }
+}
+
+function copySender(args: readonly Word[]): Sender | null {
+  const remote = args.findIndex(
+    (word) => /^(?:[\w.-]+@)?[\w.$-]+:(?!\\)/.test(word.text) || /^rsync:\/\//.test(word.text),
+  )
+  const last = args.length - 1
+  if (remote !== last || last < 1) return null // from there to here, or a plain local copy
+  const host = /^(?:[^@]*@)?([^:/]+):/.exec(args[last]?.text ?? '')?.[1] ?? null
+  const skip = new Set(args.flatMap((word, index) => (/^-(?:i|F|o|P|l|e)$/.test(word.text) ? [index, index + 1] : [])))
+  return { host, reads: args.filter((_word, index) => index < last && !skip.has(index)), stdin: false, dns: false }
+}
+
+function dnsSender(args: readonly Word[]): Sender | null {
+  const name = args.find((word) => word.text.includes('.') && !word.text.startsWith('@') && !word.text.startsWith('+'))
+  return name === undefined ? null : { host: name.text.toLowerCase(), reads: [name], stdin: false, dns: true }
+}
+
+/** Hosts of all URLs in a piece of code. */
+export const hostsInCode = (text: string): string[] => urlsIn(text).flatMap((url) => hostOf(url) ?? [])

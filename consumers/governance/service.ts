@@ -1,0 +1,53 @@
+import { Type } from '@sinclair/typebox'
+import { httpError } from '../../platform/http/errors.ts'
+import { type Answer, type Call, everyone, jsonBody, type Route } from '../../platform/http/route.ts'
+import { checked } from '../../platform/http/validate.ts'
+import { closed } from '../../schemas/envelope.ts'
+import type { Analyzer } from './analyzer.ts'
+import { readSample } from './sample.ts'
+
+const MAX_BODY_BYTES = 2_500_000
+const AnalyzeBody = closed({
+  id: Type.Optional(Type.String({ maxLength: 128 })),
+  content: Type.Optional(Type.String()),
+  media_type: Type.Optional(Type.Union([Type.Literal('application/json'), Type.Literal('application/yaml')])),
+})
+
+/** Every call of port 8070: judge a document that is not (yet) submitted, and say with which models. */
+export function governanceRoutes(analyzer: Analyzer): Route[] {
+  async function analyze(call: Call): Promise<Answer> {
+    // curl sends JSON as a form unless told otherwise; this call is the first one people try.
+    const { id, content, media_type } = checked(
+      AnalyzeBody,
+      jsonBody(call, { anyType: true, maxBytes: MAX_BODY_BYTES }),
+    )
+    if (content !== undefined)
+      return { status: 200, body: await analyzer.analyze(Buffer.from(content, 'utf8'), media_type) }
+    if (id === 'sample') return { status: 200, body: await analyzer.analyze(await readSample()) }
+    if (id !== undefined)
+      throw httpError('not_found', 'the only shipped document is `sample`; send `content` for others')
+    throw httpError('body_malformed', 'send `content` (the document as text) or `{"id": "sample"}`')
+  }
+
+  async function models(): Promise<Answer> {
+    return { status: 200, body: { models: analyzer.models() } }
+  }
+
+  return [
+    {
+      method: 'POST',
+      path: '/analyze',
+      summary: 'Judge a document',
+      access: everyone,
+      maxBytes: MAX_BODY_BYTES,
+      handle: analyze,
+    },
+    {
+      method: 'GET',
+      path: '/models',
+      summary: 'Models in use and how they were measured',
+      access: everyone,
+      handle: models,
+    },
+  ]
+}

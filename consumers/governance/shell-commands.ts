@@ -1,0 +1,152 @@
+import { type Command, type Pipeline, parseShell, type Script, type Word } from './shell.ts'
+
+export type Language = 'shell' | 'python' | 'node' | 'ruby' | 'perl' | 'php' | 'powershell' | 'other'
+
+const INTERPRETERS: Record<string, Language> = {
+  sh: 'shell',
+  bash: 'shell',
+  dash: 'shell',
+  zsh: 'shell',
+  ash: 'shell',
+  ksh: 'shell',
+  fish: 'shell',
+  python: 'python',
+  python2: 'python',
+  python3: 'python',
+  pypy3: 'python',
+  node: 'node',
+  nodejs: 'node',
+  deno: 'node',
+  bun: 'node',
+  ruby: 'ruby',
+  perl: 'perl',
+  php: 'php',
+  pwsh: 'powershell',
+  powershell: 'powershell',
+}
+
+// Programs that run another program: the options of theirs that take a value, and words to skip before the program.
+const WRAPPERS: Record<string, { valued: string[]; skip: number }> = {
+  sudo: { valued: ['-u', '-g', '-h', '-p', '-C'], skip: 0 },
+  doas: { valued: ['-u'], skip: 0 },
+  env: { valued: ['-u', '-C', '-S'], skip: 0 },
+  nohup: { valued: [], skip: 0 },
+  exec: { valued: ['-a'], skip: 0 },
+  command: { valued: [], skip: 0 },
+  builtin: { valued: [], skip: 0 },
+  nice: { valued: ['-n'], skip: 0 },
+  ionice: { valued: ['-c', '-n'], skip: 0 },
+  timeout: { valued: ['-s', '-k'], skip: 1 },
+  xargs: { valued: ['-I', '-n', '-P', '-L', '-d', '-s', '-a'], skip: 0 },
+  stdbuf: { valued: ['-i', '-o', '-e'], skip: 0 },
+  setsid: { valued: [], skip: 0 },
+  busybox: { valued: [], skip: 0 },
+  chroot: { valued: [], skip: 1 },
+}
+
+export type Invocation = { name: string; args: Word[] }
+
+/** The language a program name runs, or null for a program that is no interpreter. */
+export const languageOf = (program: string): Language | null =>
+  INTERPRETERS[baseName(program).replace(/(?<=\d)\.\d+$/, '')] ?? null
+
+export const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+/** The program a command really runs, without `sudo`, `env`, `timeout` and the like in front. */
+export function invocation(command: Command): Invocation {
+  let words = command.words
+  for (let guard = 0; guard < 6; guard += 1) {
+    const name = baseName(words[0]?.text ?? '')
+    const wrapper = Object.hasOwn(WRAPPERS, name) ? WRAPPERS[name] : undefined
+    if (wrapper === undefined) break
+    let at = 1
+    while (at < words.length) {
+      const text = words[at]?.text ?? ''
+      if (wrapper.valued.includes(text)) at += 2
+      else if (text.startsWith('-') || /^[A-Za-z_]\w*=/.test(text)) at += 1
+      else break
+    }
+    at += wrapper.skip
+    if (at >= words.length) break
+    words = words.slice(at)
+  }
+  return { name: baseName(words[0]?.text ?? ''), args: words.slice(1) }
+}
+
+export type InlineCode = { language: Language; text: string }
+
+/** Code handed to an interpreter on its command line or as a heredoc: `bash -c`, `python3 -c`, `node -e`, `eval`. */
+export function inlineCode(command: Command): InlineCode[] {
+  const found: InlineCode[] = []
+  const { name, args } = invocation(command)
+  const words = [name, ...args.map((word) => word.text)]
+  words.forEach((word, index) => {
+    const language = languageOf(word)
+    const flag = words[index + 1] ?? ''
+    const isCode = language === 'shell' ? /^-[a-z]*c$/.test(flag) : /^(?:-[a-z]*[ceE]|--eval|-Command|-c)$/.test(flag)
+    const code = words[index + 2]
+    if (language !== null && isCode && code !== undefined) found.push({ language, text: code })
+  })
+  if (name === 'eval') found.push({ language: 'shell', text: args.map((word) => word.text).join(' ') })
+  if (name === 'su' && args.some((word) => word.text === '-c')) {
+    found.push({ language: 'shell', text: args[args.findIndex((word) => word.text === '-c') + 1]?.text ?? '' })
+  }
+  if (name === 'ssh' && args.length > 1)
+    found.push({
+      language: 'shell',
+      text: args
+        .slice(1)
+        .map((w) => w.text)
+        .join(' '),
+    })
+  const language = languageOf(name)
+  if (command.heredoc !== null && language !== null) found.push({ language, text: command.heredoc })
+  return found
+}
+
+/** Every pipeline of a script, with those in substitutions and in code given to a shell. */
+export function allPipelines(script: Script, depth = 0): Pipeline[] {
+  const found: Pipeline[] = []
+  for (const pipeline of script) {
+    found.push(pipeline)
+    if (depth >= 4) continue
+    for (const text of pipedScripts(pipeline)) found.push(...allPipelines(parseShell(text, depth + 1), depth + 1))
+    for (const command of pipeline) {
+      for (const word of wordsOf(command)) {
+        for (const inner of [...word.substitutions, ...word.processes]) found.push(...allPipelines(inner, depth + 1))
+      }
+      for (const code of inlineCode(command)) {
+        if (code.language === 'shell') found.push(...allPipelines(parseShell(code.text, depth + 1), depth + 1))
+      }
+    }
+  }
+  return found
+}
+
+/** Text that a pipeline writes out itself and feeds to a shell: `cat <<EOF | sh`, `echo '...' | bash`. */
+function pipedScripts(pipeline: Pipeline): string[] {
+  return pipeline.flatMap((command, index) => {
+    const next = pipeline[index + 1]
+    if (next === undefined || languageOf(invocation(next).name) !== 'shell') return []
+    const { name, args } = invocation(command)
+    if (command.heredoc !== null) return [command.heredoc]
+    return name === 'echo' || name === 'printf' ? [args.map((word) => word.text).join(' ')] : []
+  })
+}
+
+/** All words a command is made of: assignments, arguments, redirect targets. */
+export const wordsOf = (command: Command): Word[] => [
+  ...command.assignments,
+  ...command.words,
+  ...command.redirects.map((redirect) => redirect.target),
+]
+
+/** A command as one line of text, for messages and fingerprints. */
+export const commandText = (command: Command): string =>
+  [
+    ...command.assignments.map((word) => word.text),
+    ...command.words.map((word) => word.text),
+    ...command.redirects.map(({ op, target }) => `${op}${target.text}`),
+  ].join(' ')
+
+export const pipelineText = (pipeline: Pipeline): string => pipeline.map(commandText).join(' | ')

@@ -1,0 +1,99 @@
+"""Trains the risk model on extracted features and writes model.onnx and model.json.
+
+usage: train.py FEATURES SAMPLES OUT_DIR
+"""
+
+import hashlib
+import json
+import pathlib
+import sys
+
+import numpy as np
+from skl2onnx import to_onnx
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import LeaveOneGroupOut
+
+VERSION = "1.0.0"
+REVIEW = 0.3
+# The samples are half risky, submissions are not. Four to one keeps an ordinary package well below the threshold.
+BENIGN_WEIGHT = 4.0
+REGULARISATION = 1.0
+# Shares and settings of the package may weigh either way; everything else is a sign of risk and may only add to it,
+# so that padding a package with harmless steps never lowers its score.
+FREE_SIGN = ("is:share_",)
+
+
+def read(path):
+    lines = pathlib.Path(path).read_text().splitlines()
+    names = json.loads(lines[0])["features"]
+    rows = [json.loads(line) for line in lines[1:]]
+    x = np.array([row["features"] for row in rows], dtype=np.float32)
+    y = np.array([int(row["risky"]) for row in rows])
+    return names, x, y, np.array([row["family"] for row in rows])
+
+
+def fit(names, x, y):
+    """Logistic regression whose signs of risk have no negative weight: negative ones are removed until none is left."""
+    keep = np.ones(len(names), dtype=bool)
+    free = np.array([name.startswith(FREE_SIGN) for name in names])
+    while True:
+        model = LogisticRegression(C=REGULARISATION, class_weight={0: BENIGN_WEIGHT, 1: 1.0}, max_iter=5000, tol=1e-8)
+        model.fit(np.where(keep, x, 0.0), y)
+        negative = (model.coef_[0] < 0) & ~free & keep
+        if not negative.any():
+            model.coef_[0][~keep] = 0.0
+            return model
+        keep &= ~negative
+
+
+def rates(probability, y):
+    flagged = probability >= REVIEW
+    return {
+        "recall_at_review": round(float(flagged[y == 1].mean()), 4),
+        "false_alarms_at_review": round(float(flagged[y == 0].mean()), 4),
+        "roc_auc": round(float(roc_auc_score(y, probability)), 4),
+        "average_precision": round(float(average_precision_score(y, probability)), 4),
+    }
+
+
+def cross_validated(names, x, y, families):
+    probability = np.zeros(len(y))
+    for train, test in LeaveOneGroupOut().split(x, y, families):
+        probability[test] = fit(names, x[train], y[train]).predict_proba(x[test])[:, 1]
+    return rates(probability, y)
+
+
+def main(features, samples, out):
+    names, x, y, families = read(features)
+    out = pathlib.Path(out)
+    measured = {
+        "data": "synthetic samples made by training/generate-samples.ts",
+        "samples": len(y),
+        "families": len(set(families)),
+        "leave_one_family_out": cross_validated(names, x, y, families),
+    }
+    model = fit(names, x, y)
+    measured["on_training_data"] = rates(model.predict_proba(x)[:, 1], y)
+    onnx = to_onnx(model, x[:1], options={"zipmap": False}, target_opset=17)
+    data = onnx.SerializeToString(deterministic=True)
+    (out / "model.onnx").write_bytes(data)
+    card = {
+        "version": VERSION,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "training_data_sha256": hashlib.sha256(pathlib.Path(samples).read_bytes()).hexdigest(),
+        "features": names,
+        "thresholds": {"review": REVIEW},
+        "measured": measured,
+    }
+    (out / "model.json").write_text(json.dumps(card, indent=2) + "\n")
+    weights = sorted(zip(model.coef_[0], names), reverse=True)
+    for weight, name in weights:
+        if abs(weight) > 0.005:
+            print(f"{weight:8.3f}  {name}")
+    print(f"{float(model.intercept_[0]):8.3f}  intercept")
+    print(json.dumps(measured, indent=2))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto'
+import type { Static } from '@sinclair/typebox'
+import { execute, rows, type Tx } from '../../platform/db.ts'
+import { decimal, formatDecimal } from '../../platform/decimal.ts'
+import { periodOf } from '../../platform/utc-time.ts'
+import type { Envelope } from '../../schemas/envelope.ts'
+import type { UsageRecord, usageReported } from '../../schemas/events/usage.reported.ts'
+import { invoiceId } from './invoice.ts'
+import { currencyOf, loadPeriod } from './load-period.ts'
+import { attribute } from './rating/rate-invoice.ts'
+
+type Record_ = Static<typeof UsageRecord>
+export type Report = Envelope<Parameters<typeof usageReported.create>[0]>
+type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' }
+type Keyed = { index: number; record: Record_; key: string; content: string }
+
+/**
+ * Counts a report: what (tenant, id) has not been seen is added to its hour, all else becomes an exception on the
+ * receipt. Runs inside the transaction that moves the cursor, so a report counts exactly once.
+ */
+export async function countReport(
+  tx: Tx,
+  report: Report,
+  now: Date,
+): Promise<{ counted: number; exceptions: Exception[] }> {
+  const { tenant, report_id, reporter, received_at, root, records } = report.data
+  const keyed = records.map((record, index) => keyOf(record, index))
+  const { fresh, exceptions } = await dedupe(tx, tenant, received_at, keyed)
+  await addToRollups(tx, tenant, fresh)
+  const late = await markPeriods(tx, tenant, fresh, now)
+  exceptions.push(
+    ...fresh.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
+  )
+  exceptions.push(...(await unpricedAmong(tx, tenant, fresh, late)))
+  await execute(
+    tx,
+    `insert into metering.reports (tenant, report_id, reporter, received_at, record_count, root)
+     values (?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    [tenant, report_id, reporter, received_at, records.length, root],
+  )
+  await execute(
+    tx,
+    `insert into metering.exceptions (tenant, report_id, record_index, status)
+     select ?, ?, i, s from unnest(?::int[], ?::text[]) as e (i, s) on conflict do nothing`,
+    [tenant, report_id, exceptions.map(({ index }) => index), exceptions.map(({ status }) => status)],
+  )
+  return { counted: fresh.length, exceptions }
+}
+
+async function dedupe(tx: Tx, tenant: string, seen: string, keyed: Keyed[]) {
+  const exceptions: Exception[] = []
+  const first = new Map<string, Keyed>()
+  for (const one of keyed) {
+    const before = first.get(one.key)
+    if (!before) first.set(one.key, one)
+    else exceptions.push({ index: one.index, status: before.content === one.content ? 'duplicate' : 'conflict' })
+  }
+  // Sorted: two reports with the same ids then lock their rows in the same order.
+  const distinct = [...first.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+  const inserted = await rows<{ key: string }>(
+    tx,
+    `insert into metering.dedupe (tenant, record_key, content_key, first_seen)
+     select ?, decode(k, 'hex'), decode(c, 'hex'), ? from unnest(?::text[], ?::text[]) as r (k, c)
+     on conflict do nothing returning encode(record_key, 'hex') as key`,
+    [tenant, seen, distinct.map(({ key }) => key), distinct.map(({ content }) => content)],
+  )
+  const isNew = new Set(inserted.map(({ key }) => key))
+  const repeated = distinct.filter(({ key }) => !isNew.has(key))
+  const known = await rows<{ key: string; content: string }>(
+    tx,
+    `select encode(record_key, 'hex') as key, encode(content_key, 'hex') as content from metering.dedupe
+     where tenant = ? and record_key = any(select decode(k, 'hex') from unnest(?::text[]) k)`,
+    [tenant, repeated.map(({ key }) => key)],
+  )
+  const contentOf = new Map(known.map(({ key, content }) => [key, content]))
+  for (const { index, key, content } of repeated)
+    exceptions.push({ index, status: contentOf.get(key) === content ? 'duplicate' : 'conflict' })
+  return { fresh: distinct.filter(({ key }) => isNew.has(key)), exceptions }
+}
+
+async function addToRollups(tx: Tx, tenant: string, fresh: readonly Keyed[]): Promise<void> {
+  type Rollup = { hour: string; meter: string; package: string; dimensions: string; quantity: bigint; records: number }
+  const groups = new Map<string, Rollup>()
+  for (const { record } of fresh) {
+    const hour = `${record.time.slice(0, 13)}:00:00Z`
+    const dimensions = canonicalDimensions(record)
+    const of = packageName(record)
+    const group = JSON.stringify([hour, record.meter, of, dimensions])
+    const rollup = groups.get(group) ?? { hour, meter: record.meter, package: of, dimensions, quantity: 0n, records: 0 }
+    rollup.quantity += decimal(record.quantity)
+    rollup.records += 1
+    groups.set(group, rollup)
+  }
+  const sorted = [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rollup]) => rollup)
+  await execute(
+    tx,
+    `insert into metering.rollups (tenant, hour, meter, package, dimensions, dimensions_key, quantity, records)
+     select ?, h, m, p, d::jsonb, substring(sha256(d::bytea) for 16), q, n
+     from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::bigint[]) as r (h, m, p, d, q, n)
+     on conflict (tenant, hour, meter, package, dimensions_key)
+     do update set quantity = rollups.quantity + excluded.quantity, records = rollups.records + excluded.records`,
+    [
+      tenant,
+      sorted.map((one) => one.hour),
+      sorted.map((one) => one.meter),
+      sorted.map((one) => one.package),
+      sorted.map((one) => one.dimensions),
+      sorted.map((one) => formatDecimal(one.quantity)),
+      sorted.map((one) => one.records),
+    ],
+  )
+}
+
+/**
+ * Open months are to be rated again; issued ones never change: their usage is late, and the current month bills the
+ * difference. Returns the issued ones.
+ */
+async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now: Date): Promise<Set<string>> {
+  const periods = [...new Set(fresh.map(({ record }) => period(record)))].sort()
+  if (periods.length === 0) return new Set()
+  await markStale(tx, tenant, periods)
+  const issued = await rows<{ period: string }>(
+    tx,
+    "select period from metering.invoices where tenant = ? and period = any(?::text[]) and status = 'issued'",
+    [tenant, periods],
+  )
+  const late = issued.map((one) => one.period)
+  await execute(
+    tx,
+    'insert into metering.late_periods (tenant, period) select ?, p from unnest(?::text[]) p on conflict do nothing',
+    [tenant, late],
+  )
+  if (late.length > 0) await markStale(tx, tenant, [periodOf(now)])
+  return new Set(late)
+}
+
+async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<void> {
+  await execute(
+    tx,
+    `insert into metering.invoices (tenant, id, period, status, currency, stale)
+     select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i)
+     on conflict (tenant, period) do update set stale = true where invoices.status = 'gathering'`,
+    [tenant, await currencyOf(tx, tenant), periods, periods.map((one) => invoiceId(tenant, one))],
+  )
+}
+
+async function unpricedAmong(
+  tx: Tx,
+  tenant: string,
+  fresh: readonly Keyed[],
+  late: ReadonlySet<string>,
+): Promise<Exception[]> {
+  const exceptions: Exception[] = []
+  for (const month of new Set(fresh.map(({ record }) => period(record)))) {
+    const { unpriced } = attribute(await loadPeriod(tx, tenant, month))
+    const names = new Set(unpriced.map((total) => JSON.stringify([total.meter, total.package])))
+    for (const { index, record } of fresh)
+      if (
+        period(record) === month &&
+        !late.has(month) &&
+        names.has(JSON.stringify([record.meter, packageName(record)]))
+      )
+        exceptions.push({ index, status: 'unpriced' })
+  }
+  return exceptions
+}
+
+/** What identifies a record, and what it says. The time counts as content: a retry that restamps it is a conflict. */
+function keyOf(record: Record_, index: number): Keyed {
+  const content = JSON.stringify([
+    record.meter,
+    record.quantity,
+    record.time,
+    record.package ?? '',
+    canonicalDimensions(record),
+  ])
+  return { index, record, key: hash(record.id, 16), content: hash(content, 8) }
+}
+
+const hash = (text: string, bytes: number) =>
+  createHash('sha256')
+    .update(text)
+    .digest('hex')
+    .slice(0, bytes * 2)
+const period = (record: Record_) => periodOf(new Date(record.time))
+const packageName = (record: Record_) => record.package?.split('@')[0] ?? ''
+const canonicalDimensions = (record: Record_) =>
+  JSON.stringify(Object.fromEntries(Object.entries(record.dimensions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))))

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import { uuidv7 } from 'uuidv7'
+import { keyLock, publish } from '../../platform/bus/outbox.ts'
+import { execute, row, type Tx } from '../../platform/db.ts'
+import { decimal, formatDecimal } from '../../platform/decimal.ts'
+import { periodBounds } from '../../platform/utc-time.ts'
+import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
+import { type MeteringDeps, SOURCE } from './deps.ts'
+import { invoiceBody, rateLive } from './invoice.ts'
+import type { RatedInvoice } from './rating/rate-invoice.ts'
+import { snapshotOf } from './snapshot.ts'
+
+/** When a month's collection window ends: from then on its invoices may be issued. */
+export function collectionEnds(period: string, collectionHours: number): Date {
+  return new Date(periodBounds(period).end.getTime() + collectionHours * 3_600_000)
+}
+
+/** Issues every open invoice of a month that has lines. Running it again, or twice at once, issues nothing twice. */
+export async function issuePeriod(deps: MeteringDeps, period: string): Promise<string[]> {
+  const open = await deps.allTenants.query<{ tenant: string }>(
+    "select tenant from metering.invoices where period = ? and status = 'gathering' order by tenant",
+    [period],
+  )
+  const issued: string[] = []
+  for (const { tenant } of open) {
+    const number = await issueOne(deps, tenant, period)
+    if (number) issued.push(number)
+  }
+  if (issued.length > 0) deps.wake()
+  return issued
+}
+
+/** Issues what is due by now; what the clock calls once a minute. */
+export async function issueDue(deps: MeteringDeps): Promise<string[]> {
+  const open = await deps.allTenants.query<{ period: string }>(
+    "select distinct period from metering.invoices where status = 'gathering' order by period",
+  )
+  const issued: string[] = []
+  for (const { period } of open)
+    if (collectionEnds(period, deps.collectionHours) <= deps.now()) issued.push(...(await issuePeriod(deps, period)))
+  return issued
+}
+
+async function issueOne(deps: MeteringDeps, tenant: string, period: string): Promise<string | null> {
+  const { allTenants, now, partnerSharePercent } = deps
+  return allTenants.transaction(
+    async (tx) => {
+      const held = await row(
+        tx,
+        "select 1 from metering.invoices where tenant = ? and period = ? and status = 'gathering' for update",
+        [tenant, period],
+      )
+      if (!held) return null
+      const at = now()
+      const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
+      if (live.rated.lines.length === 0) return null
+      const number = await takeNumber(tx)
+      const body = Buffer.from(JSON.stringify(invoiceBody(tenant, period, live, { status: 'issued', number }, at)))
+      const sha256 = createHash('sha256').update(body).digest('hex')
+      await execute(
+        tx,
+        `update metering.invoices set status = 'issued', number = ?, body = ?, sha256 = ?, issued_at = ?, stale = false
+         where tenant = ? and period = ?`,
+        [number, body, sha256, at, tenant, period],
+      )
+      await post(tx, tenant, live.id, live.rated, at)
+      await execute(tx, 'delete from metering.late_periods where tenant = ? and period < ?', [tenant, period])
+      const event = invoiceIssued.create(
+        { ...snapshotOf(tenant, period, 'issued', live, at), number, sha256 },
+        { source: SOURCE, now: at, subject: tenant },
+      )
+      await publish(tx, invoiceIssued, [event])
+      return number
+    },
+    { locks: [keyLock(invoiceIssued.topic, tenant)] },
+  )
+}
+
+/** The row lock makes numbers gap-free: a rolled back invoice gives its number back. */
+async function takeNumber(tx: Tx): Promise<string> {
+  const taken = await row<{ n: string }>(
+    tx,
+    "update metering.invoice_sequence set last_number = last_number + 1 where seller = 'atom' returning last_number as n",
+  )
+  return `ATOM-${String(taken?.n).padStart(6, '0')}`
+}
+
+/** One posting: tenant receivable = partner payable + platform fee + tax. The database refuses it unbalanced. */
+async function post(tx: Tx, tenant: string, invoiceId: string, rated: RatedInvoice, at: Date): Promise<void> {
+  const minus = (amount: string) => formatDecimal(-decimal(amount))
+  const entries: [account: string, partner: string | null, amount: string][] = [
+    ['tenant_receivable', null, rated.total],
+    ...rated.shares.flatMap(({ partner, partner_share, platform_fee, tax }): [string, string, string][] => [
+      ['partner_payable', partner, minus(partner_share)],
+      ['platform_fee', partner, minus(platform_fee)],
+      ['tax_payable', partner, minus(tax)],
+    ]),
+  ]
+  const posting = uuidv7()
+  await execute(
+    tx,
+    `insert into metering.ledger (tenant, posting_id, entry, invoice_id, account, partner, currency, amount, posted_at)
+     select ?, ?, e, ?, a, p, ?, v, ? from unnest(?::int[], ?::text[], ?::text[], ?::numeric[]) as l (e, a, p, v)`,
+    [
+      tenant,
+      posting,
+      invoiceId,
+      rated.currency,
+      at,
+      entries.map((_, index) => index),
+      entries.map(([account]) => account),
+      entries.map(([, partner]) => partner),
+      entries.map(([, , amount]) => amount),
+    ],
+  )
+}

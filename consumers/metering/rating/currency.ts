@@ -1,0 +1,4 @@
+/** Digits after the point that amounts of a currency carry (ISO 4217, as the runtime's own table has them). */
+export function currencyDigits(currency: string): number {
+  return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
+}

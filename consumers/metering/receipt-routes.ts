@@ -1,0 +1,66 @@
+import { scopeOf } from '../../platform/auth/principal.ts'
+import { rows } from '../../platform/db.ts'
+import { httpError } from '../../platform/http/errors.ts'
+import { type Answer, type Call, everyone, type Route } from '../../platform/http/route.ts'
+import type { MeteringDeps } from './deps.ts'
+
+type ReportRow = { tenant: string; reporter: string; received_at: Date; record_count: number; root: string }
+type ExceptionRow = { tenant: string; record_index: number; status: string }
+
+/** What became of each record of a report. Only exceptions are stored; the rest counted. */
+export function receiptRoute(deps: MeteringDeps): Route {
+  async function handle(call: Call): Promise<Answer> {
+    const id = call.params.report_id ?? ''
+    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) throw unknown()
+    return deps.db.transaction(
+      async (tx) => {
+        const reports = await rows<ReportRow>(
+          tx,
+          'select tenant, reporter, received_at, record_count, root from metering.reports where report_id = ? order by tenant',
+          [id],
+        )
+        const first = reports[0]
+        if (!first) throw unknown()
+        const exceptions = await rows<ExceptionRow>(
+          tx,
+          'select tenant, record_index, status from metering.exceptions where report_id = ? order by tenant, record_index',
+          [id],
+        )
+        return { status: 200, body: receiptOf(id, reports, exceptions) }
+      },
+      { scope: scopeOf(call.principal) },
+    )
+  }
+
+  return {
+    method: 'GET',
+    path: '/usage/receipts/:report_id',
+    summary: 'What became of a report',
+    access: everyone,
+    handle,
+  }
+}
+
+function receiptOf(id: string, reports: readonly ReportRow[], exceptions: readonly ExceptionRow[]) {
+  const first = reports[0] as ReportRow
+  const records = reports.flatMap(({ tenant, record_count }) => {
+    const statuses = new Map(
+      exceptions.filter((one) => one.tenant === tenant).map((one) => [one.record_index, one.status]),
+    )
+    return Array.from({ length: record_count }, (_, index) => ({
+      tenant,
+      index,
+      status: statuses.get(index) ?? 'counted',
+    }))
+  })
+  return {
+    report_id: id,
+    reporter: first.reporter,
+    received_at: first.received_at.toISOString(),
+    root: first.root,
+    count: records.length,
+    records,
+  }
+}
+
+const unknown = () => httpError('not_found', 'no receipt with this id; a report is counted within seconds of its 202')

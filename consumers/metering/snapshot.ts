@@ -1,0 +1,27 @@
+import type { Static } from '@sinclair/typebox'
+import type { InvoiceSnapshot } from '../../schemas/events/invoice.updated.ts'
+import type { LiveInvoice } from './invoice.ts'
+
+/** What the events about an invoice carry: the whole state, so that a consumer replaces what it had. */
+export function snapshotOf(
+  tenant: string,
+  period: string,
+  status: 'gathering' | 'issued',
+  { id, rated }: LiveInvoice,
+  asOf: Date,
+): Static<typeof InvoiceSnapshot> {
+  const { currency, subtotal, tax, total, shares, usage } = rated
+  return {
+    invoice_id: id,
+    tenant,
+    period,
+    status,
+    currency,
+    subtotal,
+    tax,
+    total,
+    shares,
+    usage,
+    as_of: asOf.toISOString(),
+  }
+}

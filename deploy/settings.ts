@@ -1,0 +1,85 @@
+import {
+  countSetting,
+  optionalSetting,
+  percentSetting,
+  portSetting,
+  type Settings,
+  textSetting,
+} from '../platform/settings.ts'
+
+/** Every setting of the services. `env.example` and the reference page are made from this table. */
+export const settingDefinitions = {
+  home: textSetting(
+    'ATOM_HOME',
+    '.atom',
+    'Folder of everything this installation keeps: database, keys, demo credentials',
+  ),
+  bind: textSetting('ATOM_BIND', '127.0.0.1', 'Address the services listen on'),
+  demo: textSetting(
+    'ATOM_DEMO',
+    'auto',
+    'auto: demo organisations and a read-only visitor when bound to loopback and not in production; on: insist on it; seed: the organisations without the visitor; off: neither',
+  ),
+  nodeEnv: optionalSetting('NODE_ENV', '', 'production refuses the demo visitor'),
+  portMarketplace: portSetting('ATOM_PORT_MARKETPLACE', '8050', 'Port of packages, reviews and keys'),
+  portBilling: portSetting('ATOM_PORT_BILLING', '8060', 'Port of usage and billing'),
+  portGovernance: portSetting('ATOM_PORT_GOVERNANCE', '8070', 'Port of the analyzer'),
+  portPortal: portSetting('ATOM_PORT_PORTAL', '8080', 'Port of the portal page and /analytics'),
+  portData: portSetting('ATOM_PORT_DATA', '8090', 'Port of the data service'),
+  databaseUrl: optionalSetting(
+    'DATABASE_URL',
+    '',
+    'PostgreSQL 15 or newer to use instead of the embedded one; its user must be able to create roles',
+    { secret: true },
+  ),
+  jwtIssuer: textSetting('ATOM_JWT_ISSUER', 'atom-dev', 'Issuer that tokens must name'),
+  operatorOrg: textSetting(
+    'ATOM_OPERATOR_ORG',
+    'atom',
+    'Organisation whose people are reviewer, finance, data and admin',
+  ),
+  publicUrl: optionalSetting(
+    'MARKET_API',
+    '',
+    'Address clients reach the marketplace at, used in the links it answers with and by the SDKs; default: where it listens',
+  ),
+  portalOrigins: optionalSetting(
+    'ATOM_PORTAL_ORIGINS',
+    '',
+    'Origins, separated by commas, whose pages may call the services from a browser; default: the portal of this machine',
+  ),
+  partnerSharePercent: percentSetting(
+    'ATOM_PARTNER_SHARE_PERCENT',
+    '80',
+    'Share of the net amount that a partner earns',
+  ),
+  collectionHours: countSetting(
+    'ATOM_COLLECTION_HOURS',
+    '1',
+    'Hours a month still collects late usage before its invoices are issued',
+  ),
+  reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
+  stripeKey: optionalSetting(
+    'STRIPE_KEY',
+    '',
+    'Reserved for payments, which this version does not send: invoices are issued and posted only, and /health of billing says so',
+    { secret: true },
+  ),
+  logFile: optionalSetting(
+    'ATOM_LOG_FILE',
+    '',
+    'File for log lines, - for standard error; default: atom.log in ATOM_HOME with the demo visitor, else standard error',
+  ),
+  logLevel: textSetting('ATOM_LOG_LEVEL', 'info', 'debug, info, warn or error'),
+} as const
+
+export type AtomSettings = Settings<typeof settingDefinitions>
+
+/** Names that other programs of the project read. */
+export const clientSettings = [
+  'ATOM_BILLING_API',
+  'ATOM_SIGNING_KEY',
+  'ATOM_REQUIRE',
+  'ATOM_PYTHON_ENV',
+  'ATOM_SDK_CREDENTIALS',
+]

@@ -1,0 +1,7 @@
+import { defineErrors } from '../errors.ts'
+
+export const authError = defineErrors({
+  credential_missing: { status: 401, title: 'A credential is needed' },
+  credential_invalid: { status: 401, title: 'The credential is not valid' },
+  forbidden: { status: 403, title: 'Not allowed for this caller' },
+})

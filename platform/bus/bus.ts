@@ -1,0 +1,53 @@
+import type { Topic } from '../../schemas/topics.ts'
+
+/** What is sent: bytes with headers, to a partition chosen by the key. */
+export type OutgoingRecord = { topic: Topic; key: string; headers: Record<string, string>; value: Buffer }
+
+/** What is read. `position` is the backend's own coordinate, opaque to everybody else. */
+export type BusRecord = {
+  topic: string
+  partition: number
+  position: string
+  key: string
+  headers: Record<string, string>
+  value: Buffer
+  recordedAt: Date
+}
+
+/** Records of one partition in order. Applying it moves the cursor from `from` to `next`, or changes nothing. */
+export type Batch = { topic: string; partition: number; from: string; next: string; records: BusRecord[] }
+
+export type ConsumeOptions = {
+  group: string
+  topics: readonly Topic[]
+  /** Where a partition is read from when the group has no cursor for it yet. */
+  start: 'earliest' | 'latest'
+  maxRecords: number
+  /** Must apply the batch and its cursor in one transaction; a throw means: nothing happened, ask again. */
+  apply(batch: Batch): Promise<void>
+  /** Stored position of a partition, or null. Read on every assignment: the database is the truth, not the bus. */
+  cursor(topic: string, partition: number): Promise<string | null>
+}
+
+export type Lag = { topic: string; partition: number; records: number; seconds: number }
+
+export type Consuming = {
+  /** False while another process holds the group. */
+  active(): boolean
+  lag(): Promise<Lag[]>
+  stop(): Promise<void>
+}
+
+/**
+ * The one interface of both backends: an ordered, partitioned, replayable log.
+ * State events never come through `produce`; they are appended in the caller's transaction (`outbox.ts`).
+ */
+export type Bus = {
+  name: 'embedded' | 'kafka'
+  /** Appends on its own and returns once the records would survive a crash. */
+  produce(records: readonly OutgoingRecord[]): Promise<void>
+  consume(options: ConsumeOptions): Promise<Consuming>
+  /** A hint that something was committed; readers that miss it poll. */
+  wake(): void
+  close(): Promise<void>
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto'
+import { uuidv7 } from 'uuidv7'
+import type { Envelope } from '../../schemas/envelope.ts'
+import { type Db, execute, rows, type Tx } from '../db.ts'
+import type { Batch, BusRecord } from './bus.ts'
+
+/**
+ * Compare-and-set of a group's cursor, in the transaction of the effects. False when somebody else moved it: a
+ * paused process that wakes up after its partition went elsewhere changes nothing.
+ */
+export async function moveCursor(tx: Tx, group: string, batch: Batch): Promise<boolean> {
+  const { topic, partition, from, next } = batch
+  const moved = await execute(
+    tx,
+    `update platform.cursors set position = ?, updated_at = now()
+     where consumer_group = ? and topic = ? and partition = ? and position = ?`,
+    [next, group, topic, partition, from],
+  )
+  if (moved === 1) return true
+  const created = await execute(
+    tx,
+    `insert into platform.cursors (consumer_group, topic, partition, position) values (?, ?, ?, ?)
+     on conflict do nothing`,
+    [group, topic, partition, next],
+  )
+  return created === 1
+}
+
+export async function readCursor(db: Db, group: string, topic: string, partition: number): Promise<string | null> {
+  const [found] = await db.query<{ position: string }>(
+    'select position from platform.cursors where consumer_group = ? and topic = ? and partition = ?',
+    [group, topic, partition],
+  )
+  return found?.position ?? null
+}
+
+/** Remembers the events as applied by the group and returns those it had not seen: relays and producers may repeat. */
+export async function unseen(tx: Tx, group: string, events: readonly Envelope[]): Promise<Set<Envelope>> {
+  if (events.length === 0) return new Set()
+  const byKey = new Map<string, Envelope>()
+  for (const event of events) {
+    const key = eventKey(event).toString('hex')
+    if (!byKey.has(key)) byKey.set(key, event)
+  }
+  const inserted = await rows<{ key: string }>(
+    tx,
+    `insert into platform.inbox (consumer_group, event_key) select ?, decode(k, 'hex') from unnest(?::text[]) k
+     on conflict do nothing returning encode(event_key, 'hex') as key`,
+    [group, [...byKey.keys()].sort()],
+  )
+  return new Set(inserted.map(({ key }) => byKey.get(key) as Envelope))
+}
+
+/** An event's identity is (source, id); 128 bits of its hash are kept. */
+const eventKey = (event: Envelope): Buffer =>
+  createHash('sha256').update(`${event.source}\n${event.id}`).digest().subarray(0, 16)
+
+/** Keeps an event that could not be applied exactly as it came, with its coordinates and the reason. */
+export async function storeDeadLetter(
+  tx: Tx,
+  group: string,
+  record: BusRecord,
+  why: { code: string; reason: string; attempts: number },
+  now: Date,
+): Promise<void> {
+  const { topic, partition, position, key, headers, value } = record
+  await execute(
+    tx,
+    `insert into platform.dead_letters
+       (id, consumer_group, topic, partition, position, key, headers, value, code, reason, attempts, failed_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [
+      uuidv7(),
+      group,
+      topic,
+      partition,
+      position,
+      key,
+      JSON.stringify(headers),
+      value,
+      why.code,
+      why.reason,
+      why.attempts,
+      now,
+    ],
+  )
+}

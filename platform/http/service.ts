@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
+import { uuidv7 } from 'uuidv7'
+import type { Authenticate } from '../auth/authenticate.ts'
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { httpError } from './errors.ts'
+import type { Health } from './health.ts'
+import { answerable, problemOf } from './problem.ts'
+import { type Answer, type Route, requireAccess } from './route.ts'
+
+export type ServiceOptions = {
+  name: string
+  routes: readonly Route[]
+  /** Static files and pages, tried after the routes. */
+  pages?: RequestHandler
+  authenticate: Authenticate
+  health: Health
+  metrics: Metrics
+  log: Log
+  /** Origins whose pages may call this service from a browser. */
+  corsOrigins: readonly string[]
+}
+export type RunningService = { name: string; port: number; close(): Promise<void> }
+
+const DEFAULT_MAX_BYTES = 1_000_000
+/** Ends a close that a slow client would hold up: ports must be free within 3 s. */
+const CLOSE_GRACE_MS = 1_500
+
+/** An HTTP service: routes as data in, problem+json on every failure, `/health` and `/metrics` always. */
+export function createService(options: ServiceOptions): express.Express {
+  const { name, routes, health, metrics } = options
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('etag', false)
+  const seconds = metrics.histogram(
+    'atom_http_seconds',
+    'Time to answer a request',
+    [0.002, 0.005, 0.01, 0.02, 0.04, 0.1, 0.25, 0.5, 1, 5],
+    ['service', 'method', 'route', 'status'],
+  )
+  app.use((req, res, next) => {
+    const begun = process.hrtime.bigint()
+    res.locals.requestId = uuidv7()
+    res.setHeader('x-request-id', res.locals.requestId)
+    res.setHeader('x-content-type-options', 'nosniff')
+    res.on('finish', () =>
+      seconds.observe(
+        { service: name, method: req.method, route: res.locals.route ?? 'none', status: String(res.statusCode) },
+        Number(process.hrtime.bigint() - begun) / 1e9,
+      ),
+    )
+    next()
+  })
+  app.use(cors(options.corsOrigins))
+  app.get('/health', async (_req, res) => {
+    res.locals.route = '/health'
+    const report = await health.report()
+    res.status(report.status === 'ok' ? 200 : 503).json(report)
+  })
+  app.get('/metrics', async (_req, res) => {
+    res.locals.route = '/metrics'
+    res.type(metrics.contentType).send(await metrics.text())
+  })
+  for (const route of routes) app[lower(route.method)](route.path, ...handlersFor(route, options))
+  for (const [path, methods] of methodsByPath(routes)) app.all(path, refuseMethod(methods))
+  if (options.pages) app.use(options.pages)
+  app.use((req: Request) => {
+    throw httpError('not_found', `no call ${req.method} ${req.path} here`)
+  })
+  app.use(onError(options.log))
+  return app
+}
+
+/** Listens and returns the port taken (setting 0 asks the system for one). */
+export async function listen(app: express.Express, name: string, port: number, bind: string): Promise<RunningService> {
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 }, app)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(`port ${port} is taken; stop what uses it or set ATOM_PORT_${name.toUpperCase()}`)
+          : error,
+      ),
+    )
+    server.listen(port, bind, resolve)
+  })
+  return { name, port: (server.address() as AddressInfo).port, close: () => closeServer(server) }
+}
+
+function handlersFor(route: Route, options: ServiceOptions): RequestHandler[] {
+  const read = express.raw({ type: () => true, limit: route.maxBytes ?? DEFAULT_MAX_BYTES, inflate: false })
+  const begin: RequestHandler = async (req, res, next) => {
+    res.locals.route = route.path
+    // Before the body is read: a caller without the right costs nothing.
+    res.locals.principal = await options.authenticate(req.headers.authorization)
+    requireAccess(res.locals.principal, route.access)
+    next()
+  }
+  const answer: RequestHandler = async (req, res) => {
+    const url = new URL(req.originalUrl, 'http://service')
+    const result = await route.handle({
+      principal: res.locals.principal,
+      params: req.params as Record<string, string>,
+      query: url.searchParams,
+      bytes: Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0),
+      contentType: req.headers['content-type'] ?? '',
+      header: (name) => req.get(name),
+      requestId: res.locals.requestId,
+      traceparent: traceOf(req.headers.traceparent),
+      path: url.pathname,
+    })
+    send(res, result)
+  }
+  return [begin, read, answer]
+}
+
+function send(res: Response, { status, body, bytes, type, headers }: Answer): void {
+  res.status(status).set(headers ?? {})
+  if (bytes !== undefined) res.type(type ?? 'application/octet-stream').send(Buffer.from(bytes))
+  else if (body !== undefined) res.type(type ?? 'application/json').send(JSON.stringify(body))
+  else res.end()
+}
+
+function onError(log: Log) {
+  return (thrown: unknown, req: Request, res: Response, _next: NextFunction): void => {
+    const error = answerable(thrown)
+    const requestId = res.locals.requestId as string
+    if (error.status >= 500)
+      log.error('request failed', {
+        request_id: requestId,
+        path: req.path,
+        error: messageOf(thrown),
+        stack: stackOf(thrown),
+      })
+    if (res.headersSent) {
+      res.destroy()
+      return
+    }
+    res
+      .status(error.status)
+      .set(error.headers)
+      .type('application/problem+json')
+      .send(JSON.stringify(problemOf(error, req.path, requestId)))
+  }
+}
+
+function cors(origins: readonly string[]): RequestHandler {
+  return (req, res, next) => {
+    const origin = req.headers.origin
+    if (origin && origins.includes(origin)) {
+      res.set({
+        'access-control-allow-origin': origin,
+        vary: 'origin',
+        'access-control-allow-headers': 'authorization, content-type',
+        'access-control-allow-methods': 'GET, POST, DELETE',
+      })
+      if (req.method === 'OPTIONS') {
+        res.status(204).end()
+        return
+      }
+    }
+    next()
+  }
+}
+
+function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
+  const paths = new Map<string, string[]>([
+    ['/health', ['GET']],
+    ['/metrics', ['GET']],
+  ])
+  for (const { path, method } of routes) paths.set(path, [...(paths.get(path) ?? []), method])
+  return paths
+}
+
+function refuseMethod(methods: string[]): RequestHandler {
+  return (req) => {
+    throw httpError('method_not_allowed', `${req.path} answers ${methods.join(', ')}`, {
+      headers: { allow: methods.join(', ') },
+    })
+  }
+}
+
+/** The caller's trace goes on; a missing or malformed one starts a new trace. */
+function traceOf(sent: string | string[] | undefined): string {
+  if (typeof sent === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(sent)) return sent
+  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
+  await closed
+  clearTimeout(timer)
+}
+
+const lower = (method: Route['method']) => method.toLowerCase() as 'get' | 'post' | 'delete'
+const stackOf = (error: unknown) => (error instanceof Error ? error.stack : undefined)

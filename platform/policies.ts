@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises'
+import type { Clock } from './clock.ts'
+import { messageOf } from './errors.ts'
+
+export type Policy = { id: string; title: string }
+/** What a probe of the running system found. `not_applicable`: this system has nothing the policy speaks of yet. */
+export type Finding = { status: 'compliant' | 'violated' | 'not_applicable'; detail: string }
+export type PolicyStatus = { id: string } & Finding
+export type Probes = Record<string, () => Promise<Finding>>
+
+const FRESH_MS = 15_000
+
+/** Reads the policies from the document that people read: one `## P-n Title` heading each. */
+export async function readPolicies(file: string | URL): Promise<Policy[]> {
+  const text = await readFile(file, 'utf8')
+  const policies = [...text.matchAll(/^## (P-\d+) (.+)$/gm)].map(([, id, title]) => ({
+    id: id as string,
+    title: title as string,
+  }))
+  if (policies.length === 0) throw new Error('the policy document names no policy')
+  return policies
+}
+
+/**
+ * Compliance as the probes find it, never older than 15 s. A policy without a probe, or whose probe fails, is
+ * reported as violated: silence is not compliance.
+ */
+export function createCompliance(
+  policies: readonly Policy[],
+  probes: Probes,
+  now: Clock,
+): () => Promise<PolicyStatus[]> {
+  let known: { at: number; statuses: Promise<PolicyStatus[]> } | undefined
+  return () => {
+    const at = now().getTime()
+    if (!known || at - known.at > FRESH_MS || at < known.at)
+      known = { at, statuses: Promise.all(policies.map(({ id }) => probe(id, probes[id]))) }
+    return known.statuses
+  }
+}
+
+async function probe(id: string, run: Probes[string] | undefined): Promise<PolicyStatus> {
+  if (!run) return { id, status: 'violated', detail: 'no probe checks this policy' }
+  try {
+    return { id, ...(await run()) }
+  } catch (error) {
+    return { id, status: 'violated', detail: `the probe failed: ${messageOf(error)}` }
+  }
+}

@@ -1,0 +1,26 @@
+import type { Handler } from '../../platform/bus/runner.ts'
+import type { Db } from '../../platform/db.ts'
+import type { Route } from '../../platform/http/route.ts'
+import { apiKeyRoutes } from './api-keys.ts'
+import type { MarketplaceDeps } from './deps.ts'
+import { onReviewed } from './on-reviewed.ts'
+import { onVerdict } from './on-verdict.ts'
+import { packageRoutes } from './packages.ts'
+import { reviewRoutes } from './reviews.ts'
+import { readAllKeys, signingKeyRoutes } from './signing-keys.ts'
+import { uploadRoute } from './upload.ts'
+
+/** Every call of port 8050. `allTenants` is the pool of the marketplace's own role. */
+export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[] => [
+  uploadRoute(deps, readAllKeys({ db: allTenants })),
+  ...packageRoutes(deps),
+  ...reviewRoutes(deps),
+  ...signingKeyRoutes(deps),
+  ...apiKeyRoutes(deps),
+]
+
+/** What the marketplace reacts to, as the consumer group `marketplace`. */
+export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>): Handler[] => [
+  onVerdict(now),
+  onReviewed(now),
+]

@@ -1,0 +1,105 @@
+import { readArtifact } from '../../platform/artifacts.ts'
+import { scopeOf } from '../../platform/auth/principal.ts'
+import { rows } from '../../platform/db.ts'
+import { httpError } from '../../platform/http/errors.ts'
+import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
+import { type Answer, type Call, everyone, type Route } from '../../platform/http/route.ts'
+import type { MarketplaceDeps } from './deps.ts'
+import { statuses } from './lifecycle.ts'
+import { columns, detailOf, findVersion, summaryOf, type VersionRow } from './version-row.ts'
+
+/** Reading packages: the public sees what is published, an organisation its own too, operators everything. */
+export function packageRoutes(deps: MarketplaceDeps): Route[] {
+  const inScope = <T>(call: Call, id: string, read: (version: VersionRow) => Promise<T> | T) =>
+    deps.db.transaction(async (tx) => read(await findVersion(tx, id)), { scope: scopeOf(call.principal) })
+
+  async function list(call: Call): Promise<Answer> {
+    const { limit, after } = pageRequest(call.query)
+    const { where, bindings } = listFilter(call.query)
+    const found = await deps.db.transaction(
+      (tx) =>
+        rows<VersionRow>(
+          tx,
+          `select ${columns} from marketplace.versions
+           where ${[...where, after ? 'id < ?' : 'true'].join(' and ')} order by id desc limit ?`,
+          [...bindings, ...(after ? [asId(after[0])] : []), limit + 1],
+        ),
+      { scope: scopeOf(call.principal) },
+    )
+    const { items, next } = page(found, limit, ({ id }) => [id])
+    const headers = nextLink(call.path, call.query, next)
+    return { status: 200, headers, body: { wpks: items.map(summaryOf), count: items.length, next } }
+  }
+
+  async function show(call: Call): Promise<Answer> {
+    return { status: 200, body: await inScope(call, call.params.id ?? '', detailOf) }
+  }
+
+  async function content(call: Call): Promise<Answer> {
+    return deps.db.transaction(
+      async (tx) => {
+        const version = await findVersion(tx, call.params.id ?? '')
+        const bytes = await readArtifact(tx, version.org, version.digest)
+        if (!bytes) throw httpError('not_found', 'no package version with this id')
+        return { status: 200, bytes, type: version.media_type, headers: { etag: `"${version.digest}"` } }
+      },
+      { scope: scopeOf(call.principal) },
+    )
+  }
+
+  async function bundle(call: Call): Promise<Answer> {
+    return inScope(call, call.params.id ?? '', (version) => {
+      if (version.signature_form === 'bundle')
+        return { status: 200, body: version.signature, type: 'application/vnd.dev.sigstore.bundle.v0.3+json' }
+      return { status: 200, body: version.signature }
+    })
+  }
+
+  async function verdict(call: Call): Promise<Answer> {
+    return inScope(call, call.params.id ?? '', (version) => {
+      if (!version.verdict)
+        throw httpError('not_found', 'the analyzer has not judged this version yet; its status says when')
+      return { status: 200, body: version.verdict }
+    })
+  }
+
+  const get = (path: string, summary: string, handle: Route['handle']): Route => ({
+    method: 'GET',
+    path,
+    summary,
+    access: everyone,
+    handle,
+  })
+  return [
+    get('/wpk/list', 'List package versions', list),
+    get('/wpk/:id', 'One package version: state, reason, next step', show),
+    get('/wpk/:id/content', 'The exact bytes of a version', content),
+    get('/wpk/:id/bundle', 'The signature of a version', bundle),
+    get('/wpk/:id/verdict', 'What the analyzer said', verdict),
+  ]
+}
+
+function listFilter(query: URLSearchParams): { where: string[]; bindings: unknown[] } {
+  const where: string[] = []
+  const bindings: unknown[] = []
+  const add = (name: string, condition: string, value: (text: string) => unknown = (text) => text) => {
+    const text = query.get(name)
+    if (text === null) return
+    if (text.length > 200 || text.includes('\0')) throw httpError('parameter_invalid', `\`${name}\` is not valid`)
+    where.push(condition)
+    bindings.push(value(text))
+  }
+  const status = query.get('status')
+  if (status !== null && !(statuses as string[]).includes(status))
+    throw httpError('parameter_invalid', `\`status\` is one of ${statuses.join(', ')}`)
+  add('status', 'status = ?')
+  add('publisher', 'org = ?')
+  add('tag', '? = any(tags)')
+  add('q', "(name || ' ' || description) ilike ?", (text) => `%${text.replace(/[\\%_]/g, '\\$&')}%`)
+  return { where, bindings }
+}
+
+function asId(text: string | undefined): string {
+  if (text && /^[0-9a-f-]{36}$/.test(text)) return text
+  throw httpError('parameter_invalid', '`cursor` is not one that this call gave')
+}

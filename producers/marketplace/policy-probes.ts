@@ -1,0 +1,67 @@
+import type { Db } from '../../platform/db.ts'
+import type { Finding } from '../../platform/policies.ts'
+import type { PublicKey } from './trust/public-key.ts'
+import { verifySignature } from './trust/verify-signature.ts'
+
+const NEWEST = 5
+type SignedRow = {
+  name: string
+  bytes: Buffer
+  signature_form: 'detached' | 'bundle'
+  signature: { signature: string }
+  key_id: string
+  public_key: string
+  algorithm: PublicKey['algorithm']
+}
+
+/** P-2: the newest versions' signatures are verified again, over the stored bytes with the stored keys. */
+export function probeSignatures(db: Db) {
+  return async (): Promise<Finding> => {
+    const [unsigned] = await db.query<{ n: number }>(
+      `select count(*)::int as n from marketplace.versions v where not exists (
+         select 1 from marketplace.signing_keys k where k.org = v.org and k.key_id = v.key_id)`,
+    )
+    if ((unsigned?.n ?? 0) > 0)
+      return { status: 'violated', detail: `${unsigned?.n} versions have no registered signer` }
+    const newest = await db.query<SignedRow>(
+      `select v.name, a.bytes, v.signature_form, v.signature, v.key_id, k.public_key, k.algorithm
+       from marketplace.versions v join platform.artifacts a on a.org = v.org and a.digest = v.digest
+       join marketplace.signing_keys k on k.org = v.org and k.key_id = v.key_id
+       order by v.id desc limit ?`,
+      [NEWEST],
+    )
+    for (const row of newest) {
+      const signed =
+        row.signature_form === 'bundle'
+          ? { bundle: row.signature as unknown }
+          : { signature: row.signature.signature, keyId: row.key_id }
+      const own = [{ keyId: row.key_id, pem: row.public_key, algorithm: row.algorithm }]
+      await verifySignature(row.bytes, signed, { own, foreign: async () => [] })
+    }
+    if (newest.length === 0) return { status: 'not_applicable', detail: 'no package was submitted yet' }
+    return { status: 'compliant', detail: `the ${newest.length} newest signatures verify against the stored bytes` }
+  }
+}
+
+/** P-3: every published version has a decision, and one that may run by itself has a person's. */
+export function probeApprovals(db: Db) {
+  return async (): Promise<Finding> => {
+    const [found] = await db.query<{ published: number; undecided: number; unattended: number }>(
+      `select count(*)::int as published,
+         count(*) filter (where not exists (select 1 from marketplace.decisions d
+           where d.org = v.org and d.version_id = v.id and d.decision = 'approve'))::int as undecided,
+         count(*) filter (where v.safety_mode <> 'manual' and not exists (select 1 from marketplace.decisions d
+           where d.org = v.org and d.version_id = v.id and d.decision = 'approve' and d.approver_kind = 'person'))::int
+           as unattended
+       from marketplace.versions v where v.published_at is not null`,
+    )
+    const { published = 0, undecided = 0, unattended = 0 } = found ?? {}
+    if (undecided + unattended > 0)
+      return {
+        status: 'violated',
+        detail: `${undecided} published without a decision, ${unattended} unattended without a person`,
+      }
+    if (published === 0) return { status: 'not_applicable', detail: 'nothing is published yet' }
+    return { status: 'compliant', detail: `${published} published versions, each with its recorded decision` }
+  }
+}

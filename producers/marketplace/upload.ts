@@ -1,0 +1,149 @@
+import { uuidv7 } from 'uuidv7'
+import { digestOf, storeArtifact } from '../../platform/artifacts.ts'
+import { scopeOf } from '../../platform/auth/principal.ts'
+import { keyLock, publish } from '../../platform/bus/outbox.ts'
+import { execute, row, rows, type Tx } from '../../platform/db.ts'
+import { parseDocument } from '../../platform/document.ts'
+import type { Answer, Call, Route } from '../../platform/http/route.ts'
+import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
+import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
+import { type MarketplaceDeps, SOURCE } from './deps.ts'
+import { marketplaceError } from './errors.ts'
+import type { PublicKey } from './trust/public-key.ts'
+import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
+import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload } from './upload-body.ts'
+import { columns, type VersionRow } from './version-row.ts'
+
+/**
+ * POST /wpk/upload: size, signature over the exact bytes, shape, then name and version, in this order. The version,
+ * its bytes and its event commit together; a refused upload leaves nothing behind.
+ */
+export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<readonly PublicKey[]>): Route {
+  async function handle(call: Call): Promise<Answer> {
+    const { org } = call.principal
+    const scope = scopeOf(call.principal)
+    const { bytes, mediaType, signed } = await readUpload(call)
+    const now = deps.now()
+    const own = await deps.db.transaction((tx) => validKeys(tx, org, now), { scope })
+    const signature = await verifySignature(bytes, signed, { own, foreign: foreignKeys })
+    const { wpk, format } = readWpk(bytes, mediaType)
+    const { name } = wpk.metadata
+    const locks = [keyLock(wpkSubmitted.topic, name)]
+    const { version, created } = await deps.db.transaction(
+      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call }),
+      { scope, locks },
+    )
+    if (created) deps.wake()
+    return { status: created ? 202 : 200, body: answerOf(version, deps.publicUrl()) }
+  }
+
+  type NewVersion = {
+    org: string
+    bytes: Buffer
+    wpk: Wpk
+    mediaType: string
+    signature: VerifiedSignature
+    now: Date
+    call: Call
+  }
+
+  async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
+    const { org, bytes, wpk, mediaType, signature, now, call } = upload
+    const { name, version, description, tags } = wpk.metadata
+    await claimName(tx, org, name, now)
+    const existing = await row<VersionRow>(
+      tx,
+      `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,
+      [org, name, version],
+    )
+    if (existing?.digest === digestOf(bytes)) return { version: existing, created: false }
+    if (existing)
+      throw marketplaceError('version_exists', `${name}@${version} exists with other bytes; raise the version`)
+    const digest = await storeArtifact(tx, org, bytes, now)
+    const due = new Date(now.getTime() + deps.reviewTargetHours * 3_600_000)
+    const stored = await row<VersionRow>(
+      tx,
+      `insert into marketplace.versions (org, id, name, version, digest, media_type, description, tags, safety_mode,
+         status, reason, key_id, signature_form, signature, submitted_at, due_at)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?) returning ${columns}`,
+      [
+        org,
+        uuidv7(),
+        name,
+        version,
+        digest,
+        mediaType,
+        description ?? '',
+        tags ?? [],
+        // A package that does not say it waits for a person is judged as one that does not.
+        wpk.spec.safety?.mode ?? 'auto',
+        'Waiting for the analyzer.',
+        signature.keyId,
+        signature.form,
+        JSON.stringify(signature.stored),
+        now,
+        due,
+      ],
+    )
+    const created = stored as VersionRow
+    const { id } = created
+    const event = wpkSubmitted.create(
+      { id, org, name, version, digest, media_type: mediaType, key_id: signature.keyId },
+      { source: SOURCE, now, subject: name, traceparent: call.traceparent },
+    )
+    await publish(tx, wpkSubmitted, [event])
+    return { version: created, created: true }
+  }
+
+  return {
+    method: 'POST',
+    path: '/wpk/upload',
+    summary: 'Publish a signed package version',
+    access: { roles: ['partner'], scopes: ['publish'] },
+    maxBytes: MAX_UPLOAD_BYTES,
+    handle,
+  }
+}
+
+async function validKeys(tx: Tx, org: string, now: Date): Promise<PublicKey[]> {
+  const found = await rows<{ key_id: string; public_key: string; algorithm: PublicKey['algorithm'] }>(
+    tx,
+    `select key_id, public_key, algorithm from marketplace.signing_keys
+     where org = ? and valid_from <= ? and (revoked_at is null or revoked_at > ?) order by created_at desc`,
+    [org, now, now],
+  )
+  return found.map(({ key_id, public_key, algorithm }) => ({ keyId: key_id, pem: public_key, algorithm }))
+}
+
+function readWpk(bytes: Buffer, mediaType: string | undefined): { wpk: Wpk; format: string } {
+  const parsed = parseDocument(bytes, { maxBytes: MAX_WPK_BYTES }, mediaType)
+  if (!parsed.ok) {
+    const { pointer, code, detail } = parsed
+    throw marketplaceError('wpk_malformed', detail, { errors: [{ pointer, code, detail }] })
+  }
+  const errors = wpkProblems(parsed.value)
+  const first = errors[0]
+  if (first) throw marketplaceError('wpk_malformed', `${first.pointer || 'the document'} ${first.detail}`, { errors })
+  return { wpk: parsed.value as Wpk, format: parsed.format }
+}
+
+async function claimName(tx: Tx, org: string, name: string, now: Date): Promise<void> {
+  await execute(
+    tx,
+    'insert into marketplace.names (name, org, created_at) values (?, ?, ?) on conflict (name) do nothing',
+    [name, org, now],
+  )
+  // Row security hides another owner's row, so "not there after inserting" means "somebody else's".
+  const owned = await row(tx, 'select 1 from marketplace.names where name = ? and org = ?', [name, org])
+  if (!owned) throw marketplaceError('name_taken', `the name ${name} belongs to another organisation`)
+}
+
+const answerOf = (version: VersionRow, publicUrl: string) => ({
+  id: version.id,
+  name: version.name,
+  version: version.version,
+  digest: version.digest,
+  status: version.status,
+  status_url: `${publicUrl}/wpk/${version.id}`,
+  expected_decision_at: version.due_at.toISOString(),
+})

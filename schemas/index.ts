@@ -1,0 +1,21 @@
+import type { EventDefinition } from './define-event.ts'
+import { invoiceIssued } from './events/invoice.issued.ts'
+import { invoiceUpdated } from './events/invoice.updated.ts'
+import { usageReported } from './events/usage.reported.ts'
+import { wpkPublished } from './events/wpk.published.ts'
+import { wpkRejected } from './events/wpk.rejected.ts'
+import { wpkReviewed } from './events/wpk.reviewed.ts'
+import { wpkSubmitted } from './events/wpk.submitted.ts'
+import { wpkVerdict } from './events/wpk.verdict.ts'
+
+/** The one list of event types: topics, reference pages and tests derive from it. */
+export const eventTypes: readonly EventDefinition[] = [
+  wpkSubmitted,
+  wpkVerdict,
+  wpkReviewed,
+  wpkPublished,
+  wpkRejected,
+  usageReported,
+  invoiceUpdated,
+  invoiceIssued,
+]

@@ -1,0 +1,20 @@
+/** A stream: order holds per key inside one topic, so a topic carries every event of its kind of life. */
+export type Topic = {
+  name: string
+  partitions: number
+  retentionDays: number
+  key: string
+  owner: string
+}
+
+/** The registry that both bus backends provision from; topics are never created by use. */
+export const topics = {
+  wpk: { name: 'atom.wpk', partitions: 4, retentionDays: 3650, key: 'package name', owner: 'producers/marketplace' },
+  usage: { name: 'atom.usage', partitions: 4, retentionDays: 35, key: 'tenant', owner: 'producers/usage' },
+  billing: { name: 'atom.billing', partitions: 4, retentionDays: 3650, key: 'tenant', owner: 'consumers/metering' },
+} as const satisfies Record<string, Topic>
+
+export const topicList: readonly Topic[] = Object.values(topics)
+
+/** Dead letters of one consumer group; redriving them reaches that group only. */
+export const deadLetterTopic = (topic: string, group: string) => `${topic}.dlq.${group}`

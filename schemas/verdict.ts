@@ -1,0 +1,65 @@
+import { type Static, Type } from '@sinclair/typebox'
+
+const closed = { additionalProperties: false }
+
+export const Severity = Type.Union([
+  Type.Literal('low'),
+  Type.Literal('medium'),
+  Type.Literal('high'),
+  Type.Literal('critical'),
+])
+
+export const Confidence = Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])
+
+/** One finding. `pointer` (RFC 6901) is the place of the matched value or lies inside it. */
+export const Violation = Type.Object(
+  {
+    rule_id: Type.String({ pattern: '^WPK-P[1-6]-[0-9]{3}$' }),
+    policy: Type.String({ pattern: '^P-[1-6]$' }),
+    severity: Severity,
+    confidence: Confidence,
+    pointer: Type.String({ maxLength: 4096 }),
+    message: Type.String({ minLength: 1, maxLength: 500 }),
+    remediation: Type.String({ minLength: 1, maxLength: 500 }),
+    /** sha256 over rule and matched fact, without the place: the same finding keeps it when handlers move. */
+    fingerprint: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  },
+  closed,
+)
+
+/** One check and whether it took part: a check that could not run must not read as a clean result. */
+export const VerdictCheck = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    version: Type.String({ minLength: 1, maxLength: 64 }),
+    status: Type.Union([Type.Literal('ran'), Type.Literal('failed'), Type.Literal('unavailable')]),
+  },
+  closed,
+)
+
+/** What the analyzer says of one package. It is a pure function of bytes, ruleset and model. */
+export const Verdict = Type.Object(
+  {
+    risk_score: Type.Number({ minimum: 0, maximum: 1 }),
+    decision: Type.Union([Type.Literal('pass'), Type.Literal('review'), Type.Literal('block')]),
+    violations: Type.Array(Violation),
+    capabilities: Type.Array(Type.String({ pattern: '^[a-z][a-z0-9_]*$' }), { uniqueItems: true }),
+    digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }),
+    ruleset: Type.String({ minLength: 1, maxLength: 64 }),
+    model: Type.Union([
+      Type.Object(
+        { version: Type.String({ minLength: 1 }), sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) },
+        closed,
+      ),
+      Type.Null(),
+    ]),
+    checks: Type.Array(VerdictCheck),
+  },
+  { ...closed, $id: 'atom:verdict:v1', title: 'Verdict' },
+)
+
+export type Severity = Static<typeof Severity>
+export type Confidence = Static<typeof Confidence>
+export type Violation = Static<typeof Violation>
+export type VerdictCheck = Static<typeof VerdictCheck>
+export type Verdict = Static<typeof Verdict>

@@ -11,7 +11,7 @@ const TEXT = /"((?:[^"\\\n]|\\.){0,2000})"|'((?:[^'\\\n]|\\.){0,2000})'/g
 /** The shell commands that other code starts (`os.system('...')`, `execSync("...")`, `subprocess.run([...])`). */
 export function embeddedPipelines(code: readonly InlineCode[]): Pipeline[] {
   return code.flatMap(({ text }) =>
-    [...text.matchAll(CALL)].slice(0, 200).flatMap((call) => {
+    [...text.matchAll(CALL)].flatMap((call) => {
       const list = call[1] ?? ''
       if (!list.startsWith('[')) return allPipelines(parseShell(unquoted(call[2] ?? '')), 1)
       const items = [...list.matchAll(TEXT)].map((item) => item[1] ?? item[2] ?? '')

@@ -21,6 +21,6 @@ export const isCollector = (host: string): boolean =>
     host,
   )
 
-/** Every http(s) or ftp URL in a text, at most 50. */
+/** Every http, ftp or websocket URL in a text. */
 export const urlsIn = (text: string): string[] =>
-  (text.match(/\b(?:https?|ftps?|wss?):\/\/[^\s'"`<>|;)]{1,2000}/gi) ?? []).slice(0, 50)
+  text.match(/\b(?:https?|ftps?|wss?):\/\/[^\s'"`<>|;)]{1,2000}/gi) ?? []

@@ -7,10 +7,10 @@ export type DemoUsage = { meter: string; perDay: string; times: readonly number[
 
 export const demoPackages: readonly DemoPackage[] = [
   { publisher: 'demo', file: 'restart-workers.yaml', approve: 'Asks before it restarts, and can roll back.' },
-  { publisher: 'demo', file: 'scale-on-queue.yaml', approve: 'Bounded by max_replicas, asks before it acts.' },
-  { publisher: 'acme', file: 'rotate-database-secret.json', approve: 'Secrets stay references; asks before it acts.' },
+  { publisher: 'demo', file: 'scale-web.json', approve: 'Bounded by max_replicas, asks before it acts.' },
+  { publisher: 'acme', file: 'rotate-database-secret.yaml', approve: 'Secrets stay references; asks before it acts.' },
   // Runs by itself: stays in the queue, so that a reviewer finds something to decide.
-  { publisher: 'acme', file: 'verify-nightly-backup.json', approve: null },
+  { publisher: 'acme', file: 'check-backups.json', approve: null },
 ]
 
 const BUSINESS_HOURS = [8, 12, 16, 20] as const
@@ -56,7 +56,7 @@ export const demoSubscriptions: readonly DemoSubscription[] = [
   {
     tenant: 'acme',
     partner: 'demo',
-    package: 'scale-on-queue',
+    package: 'scale-web',
     plan: {
       name: 'demo scaling',
       currency: 'USD',

@@ -17,7 +17,7 @@ export function probeObservability(db: Db, topics: readonly Topic[], baseUrls: (
     }
     for (const { name } of topics) {
       const [bare] = await db.query<{ n: number }>(
-        `select count(*) filter (where not headers ?? 'traceparent')::int as n
+        `select count(*) filter (where not jsonb_exists(headers, 'traceparent'))::int as n
          from (select headers from platform.event_log where topic = ? order by xid desc, pos desc limit ?) e`,
         [name, RECENT],
       )

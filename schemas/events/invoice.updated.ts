@@ -5,7 +5,7 @@ import { topics } from '../topics.ts'
 
 export const InvoiceStatus = Type.Union([Type.Literal('gathering'), Type.Literal('issued')])
 
-/** What one partner earns of one invoice; partner_share + platform_fee = net, and tax comes on top. */
+/** One partner's part of an invoice: gross (what the tenant pays) = partner_share + platform_fee + tax. */
 export const InvoiceShare = closed({
   partner: OrgId,
   gross: DecimalText,

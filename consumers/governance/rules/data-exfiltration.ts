@@ -14,7 +14,7 @@ import {
 } from '../sensitive-sources.ts'
 import type { Pipeline } from '../shell.ts'
 import { pipelineText } from '../shell-commands.ts'
-import type { Finding, Rule } from './rule.ts'
+import { type Finding, MAX_FINDINGS, type Rule } from './rule.ts'
 
 type Destination = 'known' | 'outside' | 'collector' | 'unknown'
 // Long random labels carry data to whoever answers for the domain.
@@ -41,7 +41,7 @@ function fromShell(fact: Fact, view: PackageView, taint: Taint): Finding[] {
   for (const pipeline of fact.pipelines) {
     pipeline.forEach((command, index) => {
       const sender = senderOf(command)
-      if (sender === null) return
+      if (sender === null || found.length >= MAX_FINDINGS) return
       const finding = judge(fact, pipeline, index, sender, view, taint)
       if (finding !== null) found.push(finding)
     })
@@ -71,21 +71,21 @@ function judge(
   const source = before ?? sourceInReads(sender, taint)
   if (source !== undefined) {
     return to === 'unknown'
-      ? found(fact, text, source, 'high', 'medium')
-      : found(fact, text, source, 'critical', 'high')
+      ? leaves(fact, text, source, 'high', 'medium')
+      : leaves(fact, text, source, 'critical', 'high')
   }
   const variable = sender.reads.map((word) => secretVariable(word.text)).find((item) => item !== null)
   if (variable != null) {
     // Handing a client secret to a login service is how logins work: only a bare receiver makes it a finding that weighs.
     return to === 'collector'
-      ? found(fact, text, `$${variable}`, 'critical', 'high')
+      ? leaves(fact, text, `$${variable}`, 'critical', 'high')
       : to === 'outside'
-        ? found(fact, text, `$${variable}`, 'medium', 'low')
+        ? leaves(fact, text, `$${variable}`, 'medium', 'low')
         : null
   }
   const sendsFile =
     sender.reads.some((word) => /(?:^|[=@<])@?[\w./~-]+\.[a-z]{2,4}$|@/.test(word.text)) || (sender.stdin && index > 0)
-  return to === 'collector' && sendsFile ? found(fact, text, 'local data', 'high', 'medium') : null
+  return to === 'collector' && sendsFile ? leaves(fact, text, 'local data', 'high', 'medium') : null
 }
 
 function sourceInReads(sender: Sender, taint: Taint): string | undefined {
@@ -108,8 +108,8 @@ function dnsFinding(fact: Fact, sender: Sender, text: string, taint: Taint): Fin
     .some((command) => /^(?:base64|base32|xxd|od|hexdump|openssl)$/.test(command.words[0]?.text ?? ''))
   const source =
     sourceInWord(name, taint) ?? (usesVariable(name.text, taint.variables) ? 'a variable with secret content' : null)
-  if (source !== null || encoders) return found(fact, text, source ?? 'encoded data', 'critical', 'high')
-  return LONG_LABEL.test(name.text) ? found(fact, text, 'encoded data', 'high', 'medium') : null
+  if (source !== null || encoders) return leaves(fact, text, source ?? 'encoded data', 'critical', 'high')
+  return LONG_LABEL.test(name.text) ? leaves(fact, text, 'encoded data', 'high', 'medium') : null
 }
 
 const BULK_ENVIRONMENT =
@@ -126,12 +126,12 @@ function fromCode(fact: Fact, view: PackageView): Finding[] {
     const outside = hosts.filter(({ to }) => to === 'outside' || to === 'collector')
     if (outside.length === 0) return []
     const bulk = BULK_ENVIRONMENT.test(text) || SENSITIVE_PATH.test(text)
-    if (bulk) return [found(fact, text, 'the environment or a credential file', 'critical', 'medium')]
+    if (bulk) return [leaves(fact, text, 'the environment or a credential file', 'critical', 'medium')]
     const collector = outside.some(({ to }) => to === 'collector')
     if (ENV_SECRET.test(text))
-      return [found(fact, text, 'a secret variable', collector ? 'critical' : 'medium', collector ? 'medium' : 'low')]
+      return [leaves(fact, text, 'a secret variable', collector ? 'critical' : 'medium', collector ? 'medium' : 'low')]
     return outside.some(({ host }) => isAddress(host) || isCollector(host))
-      ? [found(fact, text, 'data', 'high', 'medium')]
+      ? [leaves(fact, text, 'data', 'high', 'medium')]
       : []
   })
 }
@@ -147,12 +147,12 @@ function fromRequest(fact: Fact, view: PackageView): Finding[] {
   const all = carried.find((other) =>
     /toJSON\(\s{0,3}secrets\s{0,3}\)|\$\{\{\s{0,3}secrets\s{0,3}\}\}/.test(other.text),
   )
-  if (all !== undefined) return [found(all, `${fact.text} ${all.text}`, 'all secrets', 'critical', 'high')]
+  if (all !== undefined) return [leaves(all, `${fact.text} ${all.text}`, 'all secrets', 'critical', 'high')]
   const secret = [fact, ...carried].find((other) => secretVariable(other.text) !== null)
   if (secret === undefined) return []
   const severity = to === 'collector' ? 'critical' : 'medium'
   return [
-    found(
+    leaves(
       secret,
       `${fact.text} ${secret.text}`,
       `$${secretVariable(secret.text)}`,
@@ -168,7 +168,7 @@ function destinationOf(host: string | null, view: PackageView): Destination {
   return isCollector(host) || isAddress(host) ? 'collector' : 'outside'
 }
 
-const found = (
+const leaves = (
   fact: Fact,
   text: string,
   source: string,

@@ -57,7 +57,7 @@ function namedValues(fact: Fact): Named[] {
       ([, name = '', value = '']) => ({ name, value }),
     ),
   )
-  return [...fromShell, ...fromCode].slice(0, 200)
+  return [...fromShell, ...fromCode]
 }
 
 function valuesOfCommand(command: Command): Named[] {

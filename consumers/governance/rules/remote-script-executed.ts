@@ -11,8 +11,8 @@ import type { Fact } from '../facts.ts'
 import { excerpt } from '../masking.ts'
 import type { Pipeline } from '../shell.ts'
 import type { InlineCode } from '../shell-commands.ts'
-import { pipelineText } from '../shell-commands.ts'
-import type { Finding, Rule } from './rule.ts'
+import { baseName, pipelineText } from '../shell-commands.ts'
+import { type Finding, firstOf, type Rule } from './rule.ts'
 
 /** WPK-P2-005: something fetched at run time is executed, so what runs is not what was signed and reviewed. */
 export const remoteScriptExecuted: Rule = {
@@ -25,11 +25,11 @@ export const remoteScriptExecuted: Rule = {
 }
 
 function executedDownloads(fact: Fact): Finding[] {
-  const direct = fact.pipelines.filter(runsDownloadDirectly).map((pipeline) => finding(fact, pipelineText(pipeline)))
+  const direct = firstOf(fact.pipelines, runsDownloadDirectly).map((pipeline) => finding(fact, pipelineText(pipeline)))
   return [
     ...direct,
     ...savedAndRun(fact),
-    ...fact.code.filter(codeRunsDownload).map((code) => finding(fact, code.text)),
+    ...firstOf(fact.code, codeRunsDownload).map((code) => finding(fact, code.text)),
   ]
 }
 
@@ -51,23 +51,28 @@ function runsDownloadDirectly(pipeline: Pipeline): boolean {
 
 function savedAndRun(fact: Fact): Finding[] {
   const saved = new Map<string, string>()
-  const used = new Map<string, 'run' | 'mark'>()
-  let verified = false
+  const used = new Map<string, { use: 'run' | 'mark'; checked: boolean }>()
+  const verified = new Set<string>()
+  const unchecked: string[] = []
   for (const pipeline of fact.pipelines) {
-    verified ||= verifiesDownload(pipeline)
+    // A check counts for what was there to be checked: one before the download proves nothing.
+    if (verifiesDownload(pipeline)) for (const name of unchecked.splice(0)) verified.add(name)
     for (const command of pipeline) {
       const file = downloadedFile(command)
-      // A bound on files keeps a script of nothing but downloads linear.
-      if (file !== null && file !== '' && saved.size < 50) saved.set(file, pipelineText(pipeline))
-      for (const name of saved.keys()) {
-        const use = fileUse(command, name)
-        if (use !== null && used.get(name) !== 'run') used.set(name, use)
+      if (file !== null && file !== '') {
+        saved.set(file, pipelineText(pipeline))
+        verified.delete(file)
+        unchecked.push(file)
+      }
+      for (const name of new Set(command.words.map((word) => baseName(word.text)))) {
+        const use = saved.has(name) ? fileUse(command, name) : null
+        if (use !== null && used.get(name)?.use !== 'run') used.set(name, { use, checked: verified.has(name) })
       }
     }
   }
-  return [...used].map(([name, use]): Finding => {
+  return [...used].map(([name, { use, checked }]): Finding => {
     const base = finding(fact, saved.get(name) ?? name)
-    if (verified)
+    if (checked)
       return { ...base, severity: 'low', message: `a download is executed after a check of its content: ${name}` }
     // Made executable but not run here: usually a tool that a later step calls.
     if (use === 'mark')
@@ -87,7 +92,7 @@ const MADE_EXECUTABLE = /\bS_I[EX]*XEC|\bchmod(?:Sync)?\([^\n]{0,80}\b(?:0o?)?7[
 function codeRunsDownload({ text }: InlineCode): boolean {
   if (RUN_FETCH.test(text)) return true
   if (MADE_EXECUTABLE.test(text) && ANY_FETCH.test(text)) return true
-  const names = new Set([...text.matchAll(FETCHED)].slice(0, 50).map((match) => match[1] ?? ''))
+  const names = new Set([...text.matchAll(FETCHED)].map((match) => match[1] ?? ''))
   return [...text.matchAll(new RegExp(String.raw`${RUN}([A-Za-z_]\w{0,60})`, 'g'))].some((match) =>
     names.has(match[1] ?? ''),
   )

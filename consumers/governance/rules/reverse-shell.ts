@@ -3,7 +3,7 @@ import { excerpt } from '../masking.ts'
 import type { Command, Pipeline } from '../shell.ts'
 import type { InlineCode } from '../shell-commands.ts'
 import { invocation, languageOf, pipelineText } from '../shell-commands.ts'
-import type { Finding, Rule } from './rule.ts'
+import { type Finding, firstOf, MAX_FINDINGS, type Rule } from './rule.ts'
 
 const SOCKET = /\/dev\/(?:tcp|udp)\//
 const NETCAT = new Set(['nc', 'ncat', 'netcat', 'nc.traditional', 'nc.openbsd'])
@@ -24,6 +24,7 @@ function shellsOf(fact: Fact): Finding[] {
   const fifos = fact.pipelines.flat().some((command) => ['mkfifo', 'mknod'].includes(invocation(command).name))
   const openSocket = fact.pipelines.flat().some((command) => opensSocket(command))
   for (const pipeline of fact.pipelines) {
+    if (found.length === MAX_FINDINGS) break
     if (pipeline.some(shellOnSocket) || pipeline.some(netcatRuns) || shellToNetcat(pipeline, fifos)) {
       found.push(finding(fact, pipelineText(pipeline), 'high', 'a shell is connected to the network'))
     } else if (openSocket && readsDescriptor(pipeline)) {
@@ -35,7 +36,7 @@ function shellsOf(fact: Fact): Finding[] {
       })
     }
   }
-  for (const code of fact.code.filter(codeConnectsShell)) {
+  for (const code of firstOf(fact.code, codeConnectsShell)) {
     found.push(finding(fact, code.text, 'high', 'code connects a shell to a socket'))
   }
   return found

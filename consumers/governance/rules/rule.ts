@@ -25,13 +25,24 @@ export type Rule = {
 }
 
 // A package with a thousand unpinned images is told so in twenty lines.
-const MAX_FINDINGS = 20
+export const MAX_FINDINGS = 20
 
-/** Runs one rule; double findings are merged and at most 20 are kept. */
+/** The first items that pass a test, no more than a rule may report: wording thousands of findings takes seconds. */
+export function firstOf<T>(items: readonly T[], test: (item: T) => boolean): T[] {
+  const found: T[] = []
+  for (const item of items) {
+    if (test(item)) found.push(item)
+    if (found.length === MAX_FINDINGS) break
+  }
+  return found
+}
+
+/** Runs one rule; double findings are merged and the 20 gravest are kept. */
 export function runRule(rule: Rule, view: PackageView): Violation[] {
   const seen = new Set<string>()
   const violations: Violation[] = []
-  for (const finding of rule.check(view)) {
+  const findings = rule.check(view).sort((a, b) => weight(b) - weight(a))
+  for (const finding of findings) {
     const violation = violationOf(rule, finding)
     const key = `${violation.pointer} ${violation.fingerprint}`
     if (seen.has(key)) continue
@@ -41,6 +52,9 @@ export function runRule(rule: Rule, view: PackageView): Violation[] {
   }
   return violations
 }
+
+const GRADE = { low: 0, medium: 1, high: 2, critical: 3 } as const
+const weight = ({ severity, confidence }: Finding): number => GRADE[severity] * 4 + GRADE[confidence]
 
 function violationOf(rule: Rule, finding: Finding): Violation {
   const matched = finding.matched.replace(/\s+/g, ' ').trim()

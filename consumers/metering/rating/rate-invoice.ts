@@ -78,7 +78,8 @@ export function rateInvoice(
     shares: nets.map(({ partner, net }) => {
       const [earned, fee] = allocate(net, [share, decimal('100') - share], digits) as [Decimal, Decimal]
       const ownTax = sum(taxes.filter((one) => one.partner === partner).map(({ amount }) => amount))
-      return { partner, gross: text(net), partner_share: text(earned), platform_fee: text(fee), tax: text(ownTax) }
+      const gross = text(net + ownTax)
+      return { partner, gross, partner_share: text(earned), platform_fee: text(fee), tax: text(ownTax) }
     }),
     usage: usageOf(current, charges, lines),
     unpriced,

@@ -1,0 +1,64 @@
+import { expect } from 'chai'
+import { privilegedContainer } from '../../../../consumers/governance/rules/privileged-container.ts'
+import { apply, findings, packageWith, shell } from '../packages.ts'
+
+const container = (securityContext: unknown) =>
+  apply({ kind: 'Pod', spec: { containers: [{ name: 'a', securityContext }] } })
+const base = '/spec/handlers/0/config/manifest/spec/containers/0/securityContext'
+
+describe('WPK-P3-010 privileged container', () => {
+  const risky: [string, Parameters<typeof packageWith>[0], string, string][] = [
+    ['privileged', [container({ privileged: true })], `${base}/privileged`, 'high'],
+    [
+      'an added capability',
+      [container({ capabilities: { add: ['SYS_ADMIN'] } })],
+      `${base}/capabilities/add/0`,
+      'high',
+    ],
+    [
+      'privilege escalation',
+      [container({ allowPrivilegeEscalation: true })],
+      `${base}/allowPrivilegeEscalation`,
+      'medium',
+    ],
+    [
+      'a Windows host process',
+      [container({ windowsOptions: { hostProcess: true } })],
+      `${base}/windowsOptions/hostProcess`,
+      'high',
+    ],
+    [
+      'docker run --privileged',
+      [shell('docker run --rm --privileged tools:1')],
+      '/spec/handlers/0/config/command',
+      'high',
+    ],
+    [
+      'a manifest in a text',
+      [apply('kind: Pod\nspec:\n  containers:\n    - securityContext: {privileged: true}\n')],
+      '/spec/handlers/0/config/manifest',
+      'high',
+    ],
+  ]
+  for (const [title, handlers, pointer, severity] of risky) {
+    it(`finds ${title}`, () => {
+      const found = findings(privilegedContainer, packageWith(handlers))
+      expect(found.map((violation) => [violation.pointer, violation.severity])).to.deep.equal([[pointer, severity]])
+    })
+  }
+
+  const sound: [string, Parameters<typeof packageWith>[0]][] = [
+    [
+      'dropped capabilities with NET_BIND_SERVICE',
+      [container({ capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] } })],
+    ],
+    ['privileged: false', [container({ privileged: false, allowPrivilegeEscalation: false })]],
+    ['an ordinary docker run', [shell('docker run --rm tools:1 --privileged-mode-check')]],
+    ['a printed word', [shell('echo docker run --privileged')]],
+  ]
+  for (const [title, handlers] of sound) {
+    it(`is silent on ${title}`, () => {
+      expect(findings(privilegedContainer, packageWith(handlers))).to.deep.equal([])
+    })
+  }
+})

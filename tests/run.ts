@@ -1,0 +1,5 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Counts } from './support/run-mocha.ts'

@@ -1,0 +1,9 @@
+import { stopTestServer } from './database.ts'
+
+/** For `npx mocha FILE` and for `run.ts` alike: what the database tests started is stopped and removed at the end. */
+export const mochaHooks = {
+  async afterAll(this: Mocha.Context): Promise<void> {
+    this.timeout(30_000)
+    await stopTestServer()
+  },
+}

@@ -66,7 +66,9 @@ async function start(
 ): Promise<string> {
   const home = resolve(settings.home)
   const demo = demoMode(settings)
-  const portalBuilt = names.includes('portal') ? ensurePortalBuilt({ log }) : null
+  const portalBuilt = names.includes('portal')
+    ? ensurePortalBuilt({ log, ...(settings.portalDist ? { dir: resolve(settings.portalDist) } : {}) })
+    : null
   const analyzerOpen = names.includes('governance') ? openAnalyzer() : null
   // Awaited later: a failure meanwhile must not end the process before it is reported.
   portalBuilt?.catch(() => {})

@@ -48,6 +48,11 @@ export const settingDefinitions = {
     '',
     'Origins, separated by commas, whose pages may call the services from a browser; default: the portal of this machine',
   ),
+  portalDist: optionalSetting(
+    'ATOM_PORTAL_DIST',
+    '',
+    'Folder of the built portal page; default: portal/dist of the installation',
+  ),
   partnerSharePercent: percentSetting(
     'ATOM_PARTNER_SHARE_PERCENT',
     '80',

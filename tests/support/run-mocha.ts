@@ -7,7 +7,7 @@ export type Counts = { passed: number; failed: number; skipped: number }
 
 /** Runs the files named on the command line in one mocha; a file that cannot be loaded is one failed test. */
 async function main(files: readonly string[]): Promise<number> {
-  const mocha = new Mocha({ reporter: 'dot', timeout: 10_000, rootHooks: mochaHooks })
+  const mocha = new Mocha({ reporter: process.env.ATOM_TEST_REPORTER ?? 'spec', timeout: 10_000, rootHooks: mochaHooks })
   mocha.lazyLoadFiles(true)
   for (const file of files) {
     try {

@@ -1,6 +1,8 @@
+import { accessSync, constants, existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { analyticsHandlers } from './consumers/analytics/index.ts'
 import { openAnalyzer } from './consumers/governance/analyzer.ts'
 import { onSubmitted } from './consumers/governance/on-submitted.ts'
@@ -36,7 +38,7 @@ import { createCompliance, readPolicies } from './platform/policies.ts'
 import { probeDataClasses } from './platform/policy-probes/data-classes.ts'
 import { probeLatency, probeObservability } from './platform/policy-probes/observability.ts'
 import { probeRowSecurity } from './platform/policy-probes/row-security.ts'
-import { readSettings } from './platform/settings.ts'
+import { readSettings, unknownSettings } from './platform/settings.ts'
 import { analyticsRoutes } from './portal/analytics.ts'
 import { ensurePortalBuilt } from './portal/build.ts'
 import { portalPages } from './portal/pages.ts'
@@ -66,9 +68,7 @@ async function start(
 ): Promise<string> {
   const home = resolve(settings.home)
   const demo = demoMode(settings)
-  const portalBuilt = names.includes('portal')
-    ? ensurePortalBuilt({ log, ...(settings.portalDist ? { dir: resolve(settings.portalDist) } : {}) })
-    : null
+  const portalBuilt = names.includes('portal') ? ensurePortalBuilt({ log, dir: portalFolder(settings, home) }) : null
   const analyzerOpen = names.includes('governance') ? openAnalyzer() : null
   // Awaited later: a failure meanwhile must not end the process before it is reported.
   portalBuilt?.catch(() => {})
@@ -286,6 +286,18 @@ function consumerCheck(consuming: Consuming): HealthCheck {
   }
 }
 
+/** Beside its sources, or in `home` where this user may not write there. */
+function portalFolder({ portalDist }: AtomSettings, home: string): string {
+  if (portalDist !== undefined) return resolve(portalDist)
+  const beside = fileURLToPath(new URL('./portal', import.meta.url))
+  try {
+    accessSync(beside, constants.W_OK)
+    return join(beside, 'dist')
+  } catch {
+    return existsSync(join(beside, 'dist', 'index.html')) ? join(beside, 'dist') : join(home, 'portal')
+  }
+}
+
 function serviceNames(args: readonly string[]): ServiceName[] {
   const unknown = args.filter((name) => !(SERVICES as readonly string[]).includes(name))
   if (unknown.length > 0) throw new Error(`no service ${unknown.join(', ')}; there are ${SERVICES.join(', ')}`)
@@ -302,7 +314,9 @@ function step(what: string, detail: string): void {
 async function main(): Promise<void> {
   // A reader that goes away (`npm start | head`) must not take the services with it.
   process.stdout.on('error', () => {})
-  const settings = readSettings(settingDefinitions, process.env, clientSettings)
+  const settings = readSettings(settingDefinitions, process.env)
+  for (const name of unknownSettings(settingDefinitions, process.env, clientSettings))
+    process.stderr.write(`${name} is not a setting of this version and is ignored\n`)
   const names = serviceNames(process.argv.slice(2))
   const home = resolve(settings.home)
   await mkdir(home, { recursive: true, mode: 0o711 })

@@ -85,6 +85,7 @@ export const clientSettings = [
   'ATOM_BILLING_API',
   'ATOM_SIGNING_KEY',
   'ATOM_REQUIRE',
+  'ATOM_TOOLS',
   'ATOM_PYTHON_ENV',
   'ATOM_SDK_CREDENTIALS',
 ]

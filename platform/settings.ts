@@ -41,13 +41,11 @@ export const percentSetting = make<string>((text) => {
 export class SettingsInvalid extends Error {}
 
 /**
- * Reads all settings at once and reports every problem together.
- * Names that begin with ATOM_ and are not declared are refused: a misspelt setting must not be ignored in silence.
+ * Reads all settings at once. Throws `SettingsInvalid` that names every problem together.
  */
 export function readSettings<D extends Record<string, Setting<unknown>>>(
   definitions: D,
   env: Record<string, string | undefined>,
-  alsoKnown: readonly string[] = [],
 ): Settings<D> {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
@@ -59,11 +57,18 @@ export function readSettings<D extends Record<string, Setting<unknown>>>(
       problems.push(`${setting.env} ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  const known = new Set([...Object.values(definitions).map((setting) => setting.env), ...alsoKnown])
-  for (const name of Object.keys(env))
-    if (name.startsWith('ATOM_') && !known.has(name)) problems.push(`${name} is not a setting of this version`)
   if (problems.length > 0) throw new SettingsInvalid(`settings: ${problems.join('; ')}`)
   return values as Settings<D>
+}
+
+/** Names in `env` that look like settings of ours and are none: a misspelt setting should not be ignored in silence. */
+export function unknownSettings(
+  definitions: Record<string, Setting<unknown>>,
+  env: Record<string, string | undefined>,
+  alsoKnown: readonly string[],
+): string[] {
+  const known = new Set([...Object.values(definitions).map((setting) => setting.env), ...alsoKnown])
+  return Object.keys(env).filter((name) => name.startsWith('ATOM_') && !known.has(name))
 }
 
 /** The text of an env file with every setting, its meaning and its default. */

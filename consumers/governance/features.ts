@@ -7,12 +7,8 @@ import { SIGNALS, signalsOf } from './signals.ts'
 const SEVERITY_WEIGHT = { low: 0.25, medium: 0.5, high: 0.75, critical: 1 } as const
 const CONFIDENCE_WEIGHT = { low: 0.5, medium: 0.8, high: 1 } as const
 
-// Only what is present or not, and shares: nothing that grows with the length of the package may be a feature.
+// Only what is present or not: nothing that grows or thins out with the length of the package may be a feature.
 type Structure = { name: string; value: (view: PackageView) => number }
-const share = (view: PackageView, type: string): number => {
-  const { handlers } = view.wpk.spec
-  return handlers.length === 0 ? 0 : handlers.filter((handler) => handler.type === type).length / handlers.length
-}
 const triggered = (view: PackageView, type: string): number =>
   view.wpk.spec.triggers?.some((trigger) => trigger.type === type) ? 1 : 0
 const STRUCTURE: readonly Structure[] = [
@@ -25,9 +21,6 @@ const STRUCTURE: readonly Structure[] = [
     name: 'no_rollback',
     value: ({ wpk }) => (wpk.spec.safety?.rollback_enabled === true || wpk.spec.rollback?.enabled === true ? 0 : 1),
   },
-  { name: 'share_k8s', value: (view) => share(view, 'k8s') },
-  { name: 'share_shell', value: (view) => share(view, 'shell') },
-  { name: 'share_api', value: (view) => share(view, 'api') },
   { name: 'trigger_webhook', value: (view) => triggered(view, 'webhook') },
   { name: 'trigger_event', value: (view) => triggered(view, 'event') },
   { name: 'submission_checked_out', value: ({ facts }) => (submissionRuns(signalsOf(facts)) ? 1 : 0) },

@@ -45,7 +45,13 @@ export function issuedSecrets(text: string): SecretMatch[] {
     }
   }
   for (const [, , password = '', host = ''] of text.matchAll(LOGIN_IN_URL)) {
-    if (isReference(password) || STAND_IN.test(password) || isLocalHost(host.toLowerCase())) continue
+    if (
+      isReference(password) ||
+      STAND_IN.test(password) ||
+      isLocalHost(host.toLowerCase()) ||
+      found.some(({ value }) => value === password)
+    )
+      continue
     found.push({ what: 'password in a URL', value: password, certain: false })
     if (found.length >= 20) return found
   }

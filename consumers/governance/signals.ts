@@ -1,6 +1,7 @@
 import type { Fact, FactKind } from './facts.ts'
 import { isSecretName } from './secret-names.ts'
 import { SENSITIVE_PATH } from './sensitive-sources.ts'
+import { commandText, invocation } from './shell-commands.ts'
 
 /**
  * Weak signs. One alone proves nothing and is never reported: they only feed the model, which weighs them together.
@@ -49,7 +50,7 @@ export const SIGNALS: readonly Signal[] = [
     name: 'credential_file',
     kinds: command,
     // A kubeconfig or a certificate file is what honest deployments name all the time.
-    test: ({ bare }) => SENSITIVE_PATH.test(bare.replace(/kubeconfig|\.kube\/config|\.pem\b/g, '')),
+    test: (fact) => SENSITIVE_PATH.test(actingText(fact).replace(/kubeconfig|\.kube\/config|\.pem\b/g, '')),
   },
   pattern(
     'environment_dump',
@@ -187,6 +188,14 @@ export const SIGNALS: readonly Signal[] = [
     /github\.(?:actor|triggering_actor)\s?[!=]=|contains\(\s?github\.(?:event|head_ref|actor)/,
   ),
 ]
+
+/** What a command does, without the texts that it merely prints. */
+function actingText({ pipelines, code }: Fact): string {
+  const commands = pipelines
+    .flat()
+    .filter((command) => !/^(?:echo|printf)$/.test(invocation(command).name) || command.redirects.length > 0)
+  return [...commands.map(commandText), ...code.map(({ text }) => text)].join('\n')
+}
 
 function printsSecret({ bare }: Fact): boolean {
   return /\b(?:echo|printf|print|console\.log|puts)\b[^\n|>]{0,200}\$?\{?\b\w{0,40}(?:PRIVATE_KEY|SECRET|PASSWORD|API_TOKEN|ACCESS_TOKEN)\b[^\n|>]{0,200}(?:\n|$)|add-mask::/.test(

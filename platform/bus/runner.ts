@@ -69,11 +69,11 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
   async function apply(batch: Batch): Promise<void> {
     const stop = duration.startTimer({ group })
     try {
+      if (batch.records.length === 1) return await applyOne(batch)
       await applyWhole(batch)
     } catch (error) {
-      if (error instanceof Fenced || error instanceof Stopping || batch.records.length === 0) throw error
-      if (batch.records.length === 1) await applyOne(batch)
-      else await applyHalves(batch)
+      if (error instanceof Fenced || error instanceof Stopping || batch.records.length <= 1) throw error
+      await applyHalves(batch)
     } finally {
       stop()
     }
@@ -100,7 +100,9 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
         const wait = backoff[attempt]
         if (wait === undefined || isFinal(error)) return deadLetter(batch, record, error, attempt + 1)
         log.warn('event failed, trying again', { position: record.position, attempt, error: messageOf(error) })
-        await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
+        // A stop does not wait for the next attempt: the aborted pause goes on to the check above.
+        await pause(wait * (0.5 + Math.random() / 2), undefined, { signal: stop.signal }).catch(() => {})
+        if (stopping) throw new Stopping('stopping')
       }
     }
   }

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, openSync } from 'node:fs'
-import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -19,6 +19,8 @@ export type EmbeddedServer = {
 }
 
 const SUPERUSER = 'postgres'
+const ELSEWHERE = '/var/tmp'
+const DATA_PREFIX = 'atom-data-'
 const START_TIMEOUT_MS = 20_000
 const run = promisify(execFile)
 
@@ -54,10 +56,27 @@ export async function startEmbeddedPostgres(home: string, log: Log): Promise<Emb
 /** Inside `home`, unless the server's user cannot get there; then beside the system's other lasting data. */
 async function dataFolder(home: string, runAs: RunAs): Promise<string> {
   if (!runAs || reachableByOthers(home)) return join(home, 'postgres')
+  await removeForsaken()
   const marker = join(home, 'postgres.id')
   if (!existsSync(marker)) await writeFile(marker, randomUUID())
   // The id is part of `home`: deleting `home` is a fresh start even though the data lies elsewhere.
-  return join('/var/tmp', `atom-data-${(await readFile(marker, 'utf8')).trim()}`)
+  const data = join(ELSEWHERE, `${DATA_PREFIX}${(await readFile(marker, 'utf8')).trim()}`)
+  await writeFile(`${data}.home`, home, { mode: 0o600 })
+  return data
+}
+
+/** Data that lies elsewhere and whose home was deleted would stay for ever: the file beside it tells. */
+async function removeForsaken(): Promise<void> {
+  for (const name of (await readdir(ELSEWHERE)).filter((one) => one.startsWith(DATA_PREFIX) && one.endsWith('.home'))) {
+    const note = join(ELSEWHERE, name)
+    if ((await stat(note)).uid !== process.getuid?.()) continue
+    const id = name.slice(DATA_PREFIX.length, -'.home'.length)
+    const owner = await readFile(join(await readFile(note, 'utf8'), 'postgres.id'), 'utf8').catch(() => '')
+    const data = note.slice(0, -'.home'.length)
+    if (owner.trim() === id || existsSync(join(data, 'postmaster.pid'))) continue
+    await rm(data, { recursive: true, force: true })
+    await rm(note, { force: true })
+  }
 }
 
 async function ensureSocketFolder(data: string, runAs: RunAs): Promise<string> {

@@ -18,7 +18,8 @@ export function pageRequest(query: URLSearchParams): PageRequest {
 export function page<T>(found: T[], limit: number, keyOf: (item: T) => string[]): { items: T[]; next: string | null } {
   const items = found.slice(0, limit)
   const last = items.at(-1)
-  const next = found.length > limit && last ? Buffer.from(JSON.stringify(keyOf(last))).toString('base64url') : null
+  const next =
+    found.length > limit && last !== undefined ? Buffer.from(JSON.stringify(keyOf(last))).toString('base64url') : null
   return { items, next }
 }
 

@@ -35,6 +35,7 @@ export function answerable(error: unknown): AppError {
     return httpError('unsupported_media_type', 'send the body without Content-Encoding')
   if (kind === 'request.aborted' || kind === 'request.size.invalid')
     return httpError('request_aborted', 'the body ended before its stated length')
+  if (error instanceof URIError) return httpError('parameter_invalid', 'the address is not valid percent-encoding')
   if (isConnectionFailure(error))
     return httpError('unavailable', 'the database cannot be reached; try again', {
       headers: { 'retry-after': '1' },

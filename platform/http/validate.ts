@@ -1,5 +1,6 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { pointerStep } from '../document-problem.ts'
 import type { Fault } from '../errors.ts'
 import { httpError } from './errors.ts'
 
@@ -16,7 +17,7 @@ export function faultsOf(schema: TSchema, value: unknown): Fault[] {
   }
   if (validate(value)) return []
   return (validate.errors ?? []).slice(0, 1).map((error) => {
-    const extra = error.keyword === 'additionalProperties' ? `/${String(error.params.additionalProperty)}` : ''
+    const extra = error.keyword === 'additionalProperties' ? pointerStep(String(error.params.additionalProperty)) : ''
     return {
       pointer: `${error.instancePath}${extra}`,
       code: extra ? 'unknown_member' : error.keyword,

@@ -14,7 +14,7 @@ const MAX_AHEAD_MS = 5 * 60_000
 const MAX_QUANTITY_DIGITS = 18
 const MEMBERS = ['id', 'meter', 'quantity', 'time', 'package', 'dimensions', 'tenant']
 const ID = /^[\x21-\x7e]{1,128}$/
-const PACKAGE = /^[a-z0-9][a-z0-9._-]{0,127}(@[0-9A-Za-z.+-]{1,64})?$/
+const PACKAGE = /^[a-z0-9][a-z0-9._-]{0,127}(@[0-9A-Za-z.+-]{1,128})?$/
 
 /** One record as sent, checked and put into its canonical spelling; or the first thing wrong with it. */
 export function checkRecord(value: unknown, now: Date): RecordResult {

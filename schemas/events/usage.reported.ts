@@ -9,7 +9,7 @@ export const UsageRecord = closed({
   meter: Type.String({ minLength: 1, maxLength: 128 }),
   quantity: DecimalText,
   time: UtcTime,
-  package: Type.Optional(Type.String({ minLength: 1, maxLength: 193 })),
+  package: Type.Optional(Type.String({ minLength: 1, maxLength: 257 })),
   dimensions: Type.Optional(Type.Record(Type.String({ minLength: 1, maxLength: 64 }), Type.String({ maxLength: 256 }))),
 })
 

@@ -13,7 +13,7 @@ export const wpkSubmitted = defineEvent({
     id: Uuid,
     org: OrgId,
     name: Type.String({ minLength: 1, maxLength: 128 }),
-    version: Type.String({ minLength: 1, maxLength: 64 }),
+    version: Type.String({ minLength: 1, maxLength: 128 }),
     digest: Digest,
     media_type: Type.String(),
     key_id: Type.String(),

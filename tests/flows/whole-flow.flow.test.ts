@@ -12,7 +12,7 @@ import {
   type RunningSystem,
   request,
   startSystem,
-} from './running-system.ts'
+} from '../../reports/running-system.ts'
 
 type Line = { package?: string; meter?: string; quantity?: string; unit_price?: string; amount: string }
 type Invoice = { status: string; lines: Line[]; subtotal: string; tax: string; total: string; number?: string }

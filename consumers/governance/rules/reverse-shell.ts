@@ -108,7 +108,7 @@ function opensTunnel(command: Command): boolean {
 
 function codeConnectsShell({ text }: InlineCode): boolean {
   const socket =
-    /\bsocket\.socket\b|\bnet\.(?:connect|createConnection|Socket)\b|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[^\n]{0,40}\bINET\b|TCPClient/.test(
+    /\bsocket\.socket\b|\bnet\.(?:connect|createConnection|Socket)\b|\brequire\(['"](?:node:)?net['"]\)|\bfrom ['"](?:node:)?net['"]|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[^\n]{0,40}\bINET\b|TCPClient/.test(
       text,
     )
   if (!socket) return false

@@ -1,13 +1,17 @@
 import { writeFileSync } from 'node:fs'
 import type { Wpk } from '../../../schemas/wpk.ts'
 import { BASE_NAMES, packageOf } from './bases.ts'
-import { FAMILIES } from './fragments.ts'
+import { DATA_FAMILIES } from './families-data.ts'
+import { EXECUTION_FAMILIES } from './families-execution.ts'
+import { SYSTEM_FAMILIES } from './families-system.ts'
 import { randomOf } from './random.ts'
 
 /** One training sample. `family` groups pairs made by the same grammar: validation never splits a family. */
 export type Sample = { id: number; family: string; base: string; risky: boolean; wpk: Wpk }
 
-const PAIRS_PER_FAMILY = 7
+// A new family goes to the end of its list; every later one then draws other random numbers, which is harmless.
+const FAMILIES = [...DATA_FAMILIES, ...EXECUTION_FAMILIES, ...SYSTEM_FAMILIES]
+const PAIRS_PER_FAMILY = 10
 const SEED = 20_250_101
 
 /** Every sample, the risky one of a pair directly before its twin, which is made with the same random numbers. */

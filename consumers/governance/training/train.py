@@ -18,10 +18,8 @@ VERSION = "1.0.0"
 REVIEW = 0.3
 # The samples are half risky, submissions are not. Four to one keeps an ordinary package well below the threshold.
 BENIGN_WEIGHT = 4.0
+# Of 0.3, 1, 2, 4 and 10 the value with the lowest log loss when each family is left out in turn.
 REGULARISATION = 1.0
-# Shares and settings of the package may weigh either way; everything else is a sign of risk and may only add to it,
-# so that padding a package with harmless steps never lowers its score.
-FREE_SIGN = ("is:share_",)
 
 
 def read(path):
@@ -33,14 +31,16 @@ def read(path):
     return names, x, y, np.array([row["family"] for row in rows])
 
 
-def fit(names, x, y):
-    """Logistic regression whose signs of risk have no negative weight: negative ones are removed until none is left."""
-    keep = np.ones(len(names), dtype=bool)
-    free = np.array([name.startswith(FREE_SIGN) for name in names])
+def fit(x, y):
+    """Logistic regression without negative weights: features that get one are removed until none does.
+
+    Every feature is a sign of risk or neutral, so padding a package with harmless steps never lowers its score.
+    """
+    keep = np.ones(x.shape[1], dtype=bool)
     while True:
         model = LogisticRegression(C=REGULARISATION, class_weight={0: BENIGN_WEIGHT, 1: 1.0}, max_iter=5000, tol=1e-8)
         model.fit(np.where(keep, x, 0.0), y)
-        negative = (model.coef_[0] < 0) & ~free & keep
+        negative = (model.coef_[0] < 0) & keep
         if not negative.any():
             model.coef_[0][~keep] = 0.0
             return model
@@ -57,10 +57,10 @@ def rates(probability, y):
     }
 
 
-def cross_validated(names, x, y, families):
+def cross_validated(x, y, families):
     probability = np.zeros(len(y))
     for train, test in LeaveOneGroupOut().split(x, y, families):
-        probability[test] = fit(names, x[train], y[train]).predict_proba(x[test])[:, 1]
+        probability[test] = fit(x[train], y[train]).predict_proba(x[test])[:, 1]
     return rates(probability, y)
 
 
@@ -71,9 +71,9 @@ def main(features, samples, out):
         "data": "synthetic samples made by training/generate-samples.ts",
         "samples": len(y),
         "families": len(set(families)),
-        "leave_one_family_out": cross_validated(names, x, y, families),
+        "leave_one_family_out": cross_validated(x, y, families),
     }
-    model = fit(names, x, y)
+    model = fit(x, y)
     measured["on_training_data"] = rates(model.predict_proba(x)[:, 1], y)
     onnx = to_onnx(model, x[:1], options={"zipmap": False}, target_opset=17)
     data = onnx.SerializeToString(deterministic=True)

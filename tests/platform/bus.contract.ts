@@ -1,0 +1,511 @@
+import { Type } from '@sinclair/typebox'
+import { expect } from 'chai'
+import type { Bus, Consuming, OutgoingRecord } from '../../platform/bus/bus.ts'
+import { moveCursor, readCursor } from '../../platform/bus/effects.ts'
+import { keyLock, publish } from '../../platform/bus/outbox.ts'
+import { deadLetter, emit, ok, type Outcome, skip } from '../../platform/bus/outcome.ts'
+import { partitionOf } from '../../platform/bus/partition.ts'
+import { type Handler, handler, runConsumer } from '../../platform/bus/runner.ts'
+import { type Db, execute, type Tx } from '../../platform/db.ts'
+import { createMetrics, type Metrics } from '../../platform/metrics.ts'
+import { defineEvent } from '../../schemas/define-event.ts'
+import { closed, type Envelope } from '../../schemas/envelope.ts'
+import { toRecord } from '../../platform/bus/binary-mode.ts'
+import { eventually, gate } from '../support/eventually.ts'
+import { recordingLog } from '../support/recording-log.ts'
+
+/** What a backend brings: fresh for each test. `owner` sees every table of the same database. */
+export type BusBackend = { bus: Bus; db: Db; owner: Db; close(): Promise<void> }
+
+const topic = { name: 'atom.contract', partitions: 4, retentionDays: 1, key: 'key', owner: 'tests' }
+const echoTopic = { ...topic, name: 'atom.echo' }
+const data = closed({ key: Type.String(), n: Type.Integer() })
+const example = { key: 'a', n: 1 }
+const key = (one: { key: string }) => one.key
+const happened = defineEvent({ type: 'thing.happened', version: 1, topic, description: 'A thing.', data, key, example })
+const ignored = defineEvent({ type: 'thing.ignored', version: 1, topic, description: 'Nobody handles it.', data, key, example })
+const echoed = defineEvent({ type: 'thing.echoed', version: 1, topic: echoTopic, description: 'An echo.', data, key, example })
+type Thing = { key: string; n: number }
+
+/** One suite for both backends: what the rest of the system may rely on. */
+export function busContract(name: string, open: () => Promise<BusBackend>): void {
+  describe(`bus contract: ${name}`, () => {
+    let backend: BusBackend
+    let started: Consuming[]
+    let metrics: Metrics
+    let made: number
+    beforeEach(async () => {
+      backend = await open()
+      started = []
+      metrics = createMetrics()
+      made = 0
+    })
+    afterEach(async () => {
+      await Promise.all(started.map((one) => one.stop()))
+      await backend.close()
+    })
+
+    const create = (of: string, n: number): Envelope<Thing> =>
+      happened.create({ key: of, n }, { source: '//test', now: new Date(), id: `e-${++made}` })
+    const outgoing = (event: Envelope): OutgoingRecord => toRecord(event, topic)
+    const send = (...events: Envelope[]) => backend.bus.produce(events.map(outgoing))
+    const applied = async () => {
+      const found = await backend.owner.query<{ key: string; n: number }>('select key, n from public.effects order by at')
+      return found.map((row) => `${row.key}${row.n}`)
+    }
+    const count = async (of: string) => Number((await backend.owner.query<{ n: string }>(`select count(*) as n from ${of}`))[0]?.n)
+    const letters = () =>
+      backend.owner.query<{ code: string; reason: string; attempts: number; position: string; partition: number; headers: object; value: Buffer; key: string }>(
+        'select * from platform.dead_letters order by id',
+      )
+    const apply = (tx: Tx, of: Thing) => execute(tx, 'insert into public.effects (key, n) values (?, ?)', [of.key, of.n])
+
+    /** A handler of `thing.happened` that records it and then does what the test says. */
+    const recording = (then: (thing: Thing, tx: Tx) => Promise<Outcome> | Outcome = () => ok()): Handler =>
+      handler({
+        name: 'contract.record',
+        on: happened,
+        emits: [],
+        async handle(event, tx) {
+          await apply(tx, event.data)
+          return then(event.data, tx)
+        },
+      })
+
+    async function run(handlers: Handler[], more: { group?: string; backoffMs?: number[]; maxRecords?: number } = {}) {
+      const { bus, db } = backend
+      const options = { group: 'contract', backoffMs: [1, 1], ...more }
+      const consuming = await runConsumer({ bus, db, handlers, log: recordingLog().log, metrics, now: () => new Date(), ...options })
+      started.push(consuming)
+      return consuming
+    }
+    const drained = (consuming: Consuming) =>
+      eventually('everything is read', async () => (await consuming.lag()).every(({ records }) => records === 0))
+
+    describe('delivery', () => {
+      it('keeps the order of each key', async () => {
+        const keys = ['a', 'b', 'c', 'd', 'e']
+        for (let n = 0; n < 20; n++) await send(...keys.map((of) => create(of, n)))
+        await drained(await run([recording()], { maxRecords: 7 }))
+        const seen = await applied()
+        for (const of of keys)
+          expect(seen.filter((one) => one.startsWith(of))).to.deep.equal(Array.from({ length: 20 }, (_, n) => `${of}${n}`))
+      })
+
+      it('puts a key into the partition that Kafka would', async () => {
+        const keys = ['demo', 'acme', 'foobar', 'grün']
+        await send(...keys.map((of) => create(of, 0)))
+        const seen = new Map<string, number>()
+        const cursor = (name_: string, partition: number) => readCursor(backend.db, 'look', name_, partition)
+        const apply_ = async (batch: { partition: number; records: { key: string }[] }) => {
+          for (const one of batch.records) seen.set(one.key, batch.partition)
+        }
+        const consuming = await backend.bus.consume({ group: 'look', topics: [topic], start: 'earliest', maxRecords: 10, apply: apply_, cursor })
+        started.push(consuming)
+        await eventually('all are seen', () => seen.size === keys.length)
+        for (const of of keys) expect(seen.get(of), of).to.equal(partitionOf(of, topic.partitions))
+      })
+
+      it('carries headers and values byte by byte', async () => {
+        const headers = { ce_id: 'x', traceparent: '00-a', 'content-type': 'application/json', empty: '', odd: ' ü "quoted" {json} \\ ' }
+        const value = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256))
+        await backend.bus.produce([{ topic, key: 'k "1"', headers, value }])
+        const seen: { key: string; headers: object; value: Buffer }[] = []
+        const consuming = await backend.bus.consume({
+          group: 'look',
+          topics: [topic],
+          start: 'earliest',
+          maxRecords: 10,
+          apply: async ({ records }) => void seen.push(...records),
+          cursor: async () => null,
+        })
+        started.push(consuming)
+        const [record] = await eventually('it is seen', () => seen.length > 0 && seen)
+        expect(record?.key).to.equal('k "1"')
+        expect(record?.headers).to.deep.equal(headers)
+        expect(record?.value.equals(value)).to.equal(true)
+      })
+
+      it('carries an event of 900 kB', async () => {
+        const wide = defineEvent({ ...happened, data: closed({ key: Type.String(), text: Type.String() }), key, example: { key: 'a', text: '' } })
+        const text = 'x'.repeat(900_000)
+        await backend.bus.produce([toRecord(wide.create({ key: 'a', text }, { source: '//test', now: new Date() }), topic)])
+        let seen = 0
+        const sized = handler({
+          name: 'contract.size',
+          on: wide,
+          emits: [],
+          handle: async (event) => {
+            seen = event.data.text.length
+            return ok()
+          },
+        })
+        await drained(await run([sized]))
+        expect(seen).to.equal(900_000)
+      })
+
+      it('passes over event types nobody handles', async () => {
+        const other = ignored.create(example, { source: '//test', now: new Date() })
+        await send(other, create('a', 1))
+        await drained(await run([recording()]))
+        expect(await applied()).to.deep.equal(['a1'])
+        expect(await count('platform.dead_letters')).to.equal(0)
+      })
+
+      it('gives every group every event', async () => {
+        await send(create('a', 1))
+        await drained(await run([recording()], { group: 'first' }))
+        await drained(await run([recording()], { group: 'second' }))
+        expect(await applied()).to.deep.equal(['a1', 'a1'])
+      })
+
+      it('says how far a group is behind', async () => {
+        const hold = gate()
+        await send(create('a', 1), create('a', 2), create('b', 3))
+        const consuming = await run([
+          recording(async () => {
+            await hold.opened
+            return ok()
+          }),
+        ])
+        const lag = await consuming.lag()
+        expect(lag.reduce((sum, one) => sum + one.records, 0)).to.equal(3)
+        expect(lag.map(({ partition }) => partition)).to.deep.equal([0, 1, 2, 3])
+        hold.open()
+        await drained(consuming)
+      })
+    })
+
+    describe('effects', () => {
+      it('happen once although the handler failed after them', async () => {
+        let failures = 2
+        await send(create('a', 1), create('a', 2))
+        const consuming = await run([
+          recording((thing) => {
+            if (thing.n === 1 && failures-- > 0) throw new Error('after the insert')
+            return ok()
+          }),
+        ])
+        await drained(consuming)
+        expect(await applied()).to.deep.equal(['a1', 'a2'])
+      })
+
+      it('happen once for an event that comes again', async () => {
+        const event = create('a', 1)
+        await send(event)
+        await send(event, event)
+        await send({ ...event, id: 'other' })
+        await drained(await run([recording()]))
+        expect(await applied()).to.deep.equal(['a1', 'a1'])
+        expect(await metrics.text()).to.match(/atom_events_total\{[^}]*outcome="duplicate"\} 2/)
+      })
+
+      it('tell events of two sources with one id apart', async () => {
+        const event = create('a', 1)
+        await send(event, { ...event, source: '//elsewhere' })
+        await drained(await run([recording()]))
+        expect(await applied()).to.deep.equal(['a1', 'a1'])
+      })
+
+      it('include the events a handler emits, which name their cause', async () => {
+        const repeat = handler({
+          name: 'contract.echo',
+          on: happened,
+          emits: [echoed],
+          handle: async (event) => ok(emit(echoed, echoed.create(event.data, { source: '//test', now: new Date(), causedBy: event }))),
+        })
+        const heard: Envelope[] = []
+        const listen = handler({
+          name: 'contract.listen',
+          on: echoed,
+          emits: [],
+          handle: async (event) => {
+            heard.push(event)
+            return skip('heard')
+          },
+        })
+        await run([repeat])
+        await run([listen], { group: 'listeners' })
+        const event = create('a', 1)
+        await send(event)
+        const [echo] = await eventually('the echo arrives', () => heard.length > 0 && heard)
+        expect(echo).to.include({ causationid: event.id, correlationid: event.correlationid, partitionkey: 'a' })
+      })
+
+      it('of a process that lost its partition change nothing', async () => {
+        await send(create('a', 1))
+        const partition = partitionOf('a', topic.partitions)
+        await drained(await run([recording()]))
+        const position = await readCursor(backend.db, 'contract', topic.name, partition)
+        for (const from of ['0:0', '7:7', `${position}1`]) {
+          const batch = { topic: topic.name, partition, from, next: '9:9', records: [] }
+          expect(await backend.db.transaction((tx) => moveCursor(tx, 'contract', batch))).to.equal(false)
+        }
+        expect(await readCursor(backend.db, 'contract', topic.name, partition)).to.equal(position)
+      })
+
+      it('are rolled back when the cursor moved while the handler ran', async () => {
+        const [inside, hold] = [gate(), gate()]
+        let first = true
+        await send(create('a', 1))
+        const partition = partitionOf('a', topic.partitions)
+        await backend.owner.query('insert into platform.cursors values (?, ?, ?, ?)', ['contract', topic.name, partition, 'elsewhere:0'])
+        await backend.owner.query('delete from platform.cursors')
+        const consuming = await run([
+          handler({
+            name: 'contract.slow',
+            on: happened,
+            emits: [],
+            async prepare() {
+              if (!first) return
+              first = false
+              inside.open()
+              await hold.opened
+            },
+            async handle(event, tx) {
+              await apply(tx, event.data)
+              return ok()
+            },
+          }),
+        ])
+        await inside.opened
+        const stored = await backend.owner.query<{ position: string }>('select position from platform.cursors')
+        expect(stored).to.deep.equal([])
+        // Somebody else applied the event meanwhile and moved the cursor past it.
+        const end = (await lastPosition(partition)) as string
+        await backend.owner.query('insert into platform.cursors values (?, ?, ?, ?)', ['contract', topic.name, partition, end])
+        hold.open()
+        await drained(consuming)
+        await send(create('a', 2))
+        await eventually('the next event is applied', async () => (await applied()).includes('a2'))
+        expect(await applied()).to.deep.equal(['a2'])
+      })
+    })
+
+    /** Where the log of a partition ends, found by reading it as a group of its own. */
+    async function lastPosition(partition: number): Promise<string | undefined> {
+      let last: string | undefined
+      const consuming = await backend.bus.consume({
+        group: `end-${++made}`,
+        topics: [topic],
+        start: 'earliest',
+        maxRecords: 1_000,
+        apply: async (batch) => {
+          if (batch.partition === partition) last = batch.next
+        },
+        cursor: async () => null,
+      })
+      await eventually('the log is read', () => last !== undefined)
+      await consuming.stop()
+      return last
+    }
+
+    describe('failures', () => {
+      it('isolate a poison event in a batch of 50 and apply the others once', async () => {
+        await send(...Array.from({ length: 50 }, (_, n) => create('a', n)))
+        const consuming = await run([
+          recording((thing) => {
+            if (thing.n === 31) throw new Error('poison')
+            return ok()
+          }),
+        ])
+        await drained(consuming)
+        expect(await applied()).to.deep.equal(Array.from({ length: 50 }, (_, n) => `a${n}`).filter((one) => one !== 'a31'))
+        const [letter, ...others] = await letters()
+        expect(others).to.deep.equal([])
+        expect(letter).to.include({ code: 'handler_failed', reason: 'poison', attempts: 3 })
+      })
+
+      it('that cannot pass dead-letter at once, as it came', async () => {
+        let attempts = 0
+        const record = { ...outgoing(create('a', 1)), headers: { ...outgoing(create('a', 1)).headers, extra: 'ü' } }
+        await backend.bus.produce([record])
+        const consuming = await run([
+          recording(() => {
+            attempts += 1
+            throw Object.assign(new Error('never'), { retriable: false, code: 'plan_unknown' })
+          }),
+        ])
+        await drained(consuming)
+        const [letter] = await letters()
+        expect(letter).to.include({ code: 'plan_unknown', reason: 'never', attempts: 1, key: 'a', partition: partitionOf('a', 4) })
+        expect(letter?.headers).to.deep.equal(record.headers)
+        expect(letter?.value.equals(record.value)).to.equal(true)
+        expect(letter?.position).to.equal(await lastPosition(partitionOf('a', 4)))
+        expect(attempts).to.equal(1)
+        expect(await applied()).to.deep.equal([])
+      })
+
+      it('are tried as often as there are waits, and then dead-letter', async () => {
+        let attempts = 0
+        await send(create('a', 1), create('b', 2))
+        const consuming = await run(
+          [
+            recording((thing) => {
+              if (thing.key === 'b') return ok()
+              attempts += 1
+              throw new Error('still down')
+            }),
+          ],
+          { backoffMs: [1, 1, 1] },
+        )
+        await drained(consuming)
+        expect((await letters()).map(({ attempts: tried, reason }) => [tried, reason])).to.deep.equal([[4, 'still down']])
+        expect(attempts).to.equal(4)
+        expect(await applied()).to.deep.equal(['b2'])
+      })
+
+      const malformed: [string, (record: OutgoingRecord) => OutgoingRecord, string][] = [
+        ['data that breaks its schema', (one) => ({ ...one, value: Buffer.from('{"key":"a"}') }), 'event_invalid'],
+        ['a value that is no JSON', (one) => ({ ...one, value: Buffer.from([0xff]) }), 'event_malformed'],
+        ['headers without an id', ({ headers: { ce_id: _id, ...headers }, ...one }) => ({ ...one, headers }), 'event_malformed'],
+      ]
+      for (const [what, bend, code] of malformed)
+        it(`dead-letter ${what} beside good events`, async () => {
+          await backend.bus.produce([outgoing(create('a', 1)), bend(outgoing(create('a', 2))), outgoing(create('a', 3))])
+          await drained(await run([recording()]))
+          expect(await applied()).to.deep.equal(['a1', 'a3'])
+          expect((await letters()).map((one) => one.code)).to.deep.equal([code])
+        })
+
+      it('dead-letter what a handler decides to, with its effects', async () => {
+        await send(create('a', 1))
+        await drained(await run([recording(() => deadLetter('price_unknown', 'no plan'))]))
+        expect((await letters()).map(({ code, reason }) => [code, reason])).to.deep.equal([['price_unknown', 'no plan']])
+        expect(await applied()).to.deep.equal(['a1'])
+      })
+    })
+
+    describe('outbox', () => {
+      it('never shows the event of a rolled back transaction', async () => {
+        await backend.db
+          .transaction(async (tx) => {
+            await publish(tx, happened, [create('a', 1)])
+            throw new Error('no')
+          })
+          .catch(() => {})
+        await backend.db.transaction((tx) => publish(tx, happened, [create('a', 2)]))
+        backend.bus.wake()
+        await drained(await run([recording()]))
+        expect(await applied()).to.deep.equal(['a2'])
+      })
+
+      it('waits for a slow open transaction and skips nothing', async () => {
+        const consuming = await run([recording()])
+        const [written, hold] = [gate(), gate()]
+        const slow = backend.db.transaction(async (tx) => {
+          await publish(tx, happened, [create('a', 1)])
+          written.open()
+          await hold.opened
+        })
+        await written.opened
+        await backend.db.transaction((tx) => publish(tx, happened, [create('a', 2), create('b', 3)]))
+        backend.bus.wake()
+        hold.open()
+        await slow
+        backend.bus.wake()
+        await eventually('all three are applied', async () => (await applied()).length === 3)
+        await drained(consuming)
+        expect((await applied()).filter((one) => one.startsWith('a'))).to.deep.equal(['a1', 'a2'])
+      })
+
+      it('keeps the order of two writers of one key although one had begun before the other', async () => {
+        const locks = [keyLock(topic, 'a')]
+        const [begun, hold] = [gate(), gate()]
+        /** Publishes under the next number of the key, as a service that changes a row does. */
+        const next = async (tx: Tx) => {
+          const found = await tx.raw<{ rows: { n: string }[] }>('select count(*) as n from public.numbers')
+          const n = Number(found.rows[0]?.n)
+          await execute(tx, 'insert into public.numbers values (?)', [n])
+          await publish(tx, happened, [create('a', n)])
+        }
+        const early = backend.db.transaction(
+          async (tx) => {
+            // Gives the transaction its place among all transactions, long before it publishes.
+            await execute(tx, "insert into public.effects (key, n) values ('early', 0)")
+            begun.open()
+            await hold.opened
+            await next(tx)
+          },
+          { locks },
+        )
+        await begun.opened
+        let done = false
+        const late = backend.db.transaction(next, { locks }).then(() => {
+          done = true
+        })
+        const waiting = async () => Number((await backend.owner.query<{ n: string }>("select count(*) as n from pg_locks where locktype = 'advisory' and not granted"))[0]?.n) > 0
+        await eventually('the later writer waits or is done', async () => done || (await waiting()))
+        hold.open()
+        await Promise.all([early, late])
+        backend.bus.wake()
+        await drained(await run([recording()]))
+        expect((await applied()).filter((one) => one.startsWith('a'))).to.deep.equal(['a0', 'a1'])
+      })
+    })
+
+    describe('members of a group', () => {
+      it('are active one at a time, and the other takes over', async () => {
+        const first = await run([recording()])
+        await eventually('the first is active', () => first.active())
+        const second = await run([recording()])
+        await send(create('a', 1))
+        await eventually('it is applied', async () => (await applied()).length === 1)
+        expect([first.active(), second.active()]).to.deep.equal([true, false])
+        await first.stop()
+        await send(create('a', 2))
+        await eventually('the second took over', async () => (await applied()).length === 2)
+        expect([first.active(), second.active()]).to.deep.equal([false, true])
+        expect(await applied()).to.deep.equal(['a1', 'a2'])
+      })
+
+      it('leave nothing held when they stop before they were ready', async () => {
+        const early = await run([recording()])
+        await early.stop()
+        const next = await run([recording()])
+        await eventually('the next is active', () => next.active())
+      })
+
+      it('that stop in the middle of a batch lose and repeat nothing', async () => {
+        const reached = gate()
+        await send(...Array.from({ length: 40 }, (_, n) => create('a', n)))
+        const first = await run(
+          [
+            recording(async (thing) => {
+              if (thing.n === 12) reached.open()
+              return ok()
+            }),
+          ],
+          { maxRecords: 5 },
+        )
+        await reached.opened
+        await first.stop()
+        const before = (await applied()).length
+        expect(before).to.be.greaterThan(12).and.lessThan(40)
+        await drained(await run([recording()]))
+        expect(await applied()).to.deep.equal(Array.from({ length: 40 }, (_, n) => `a${n}`))
+      })
+
+      it('that stop while an event fails give it up to nobody, at once', async () => {
+        const reached = gate()
+        await send(create('a', 1))
+        const first = await run(
+          [
+            recording(() => {
+              reached.open()
+              throw new Error('down')
+            }),
+          ],
+          { backoffMs: [60_000] },
+        )
+        await reached.opened
+        const begun = performance.now()
+        await first.stop()
+        expect(performance.now() - begun).to.be.lessThan(1_500)
+        expect(await count('platform.dead_letters')).to.equal(0)
+        await drained(await run([recording()]))
+        expect(await applied()).to.deep.equal(['a1'])
+      })
+    })
+  })
+}

@@ -1,0 +1,321 @@
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
+import { expect } from 'chai'
+import { Type } from '@sinclair/typebox'
+import { authError } from '../../../platform/auth/errors.ts'
+import type { Principal } from '../../../platform/auth/principal.ts'
+import { createHealth } from '../../../platform/http/health.ts'
+import { everyone, jsonBody, type Route } from '../../../platform/http/route.ts'
+import { createService, listen, type RunningService } from '../../../platform/http/service.ts'
+import { checked } from '../../../platform/http/validate.ts'
+import { createMetrics } from '../../../platform/metrics.ts'
+import { closed } from '../../../schemas/envelope.ts'
+import { gate } from '../../support/eventually.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+
+const PORTAL = 'http://127.0.0.1:8080'
+const visitor: Principal = { org: 'demo', subject: 'visitor', roles: [], scopes: ['read'], kind: 'visitor' }
+const partner: Principal = { org: 'demo', subject: 'ada', roles: ['partner'], scopes: [], kind: 'token' }
+const key = (scopes: Principal['scopes']): Principal => ({ org: 'demo', subject: 'key:x', roles: [], scopes, kind: 'api-key' })
+const callers: Record<string, Principal> = {
+  'Bearer partner': partner,
+  'Bearer read-key': key(['read']),
+  'Bearer publish-key': key(['publish']),
+}
+const Body = closed({ name: Type.String({ minLength: 1 }), size: Type.Optional(Type.Integer()) })
+
+describe('platform/http/service', () => {
+  const { log, lines } = recordingLog()
+  let ready = true
+  let service: RunningService
+  let url: string
+
+  const routes: Route[] = [
+    { method: 'GET', path: '/things/:id', summary: '', access: everyone, handle: async ({ params, query }) => ({ status: 200, body: { ...params, q: query.get('q') } }) },
+    {
+      method: 'POST',
+      path: '/things',
+      summary: '',
+      access: { roles: ['partner'], scopes: ['publish'] },
+      maxBytes: 1_000,
+      handle: async (call) => ({ status: 201, body: checked(Body, jsonBody(call)) }),
+    },
+    { method: 'DELETE', path: '/things/:id', summary: '', access: { roles: ['partner'] }, handle: async () => ({ status: 204 }) },
+    { method: 'POST', path: '/look', summary: '', access: { roles: ['partner'], visitor: true }, handle: async (call) => ({ status: 200, body: jsonBody(call, { anyType: true }) }) },
+    { method: 'GET', path: '/trace', summary: '', access: everyone, handle: async ({ traceparent }) => ({ status: 200, body: { traceparent } }) },
+    { method: 'GET', path: '/bytes', summary: '', access: everyone, handle: async () => ({ status: 200, bytes: Buffer.from('a\0b'), type: 'application/yaml', headers: { etag: '"x"' } }) },
+    {
+      method: 'GET',
+      path: '/broken',
+      summary: '',
+      access: everyone,
+      handle: async () => {
+        throw new Error('select secret from platform.api_keys')
+      },
+    },
+    {
+      method: 'GET',
+      path: '/unreachable',
+      summary: '',
+      access: everyone,
+      handle: async () => {
+        throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+      },
+    },
+  ]
+
+  before(async () => {
+    const metrics = createMetrics()
+    const now = () => new Date('2026-11-02T10:00:00Z')
+    const health = createHealth({ service: 'test', version: '1.2.3', checks: [], policies: async () => [], ready: () => ready, now })
+    const authenticate = async (authorization: string | undefined) => {
+      if (authorization === undefined) return visitor
+      const principal = callers[authorization]
+      if (!principal) throw authError('credential_invalid', 'unknown')
+      return principal
+    }
+    const app = createService({ name: 'test', routes, authenticate, health, metrics, log, corsOrigins: [PORTAL] })
+    service = await listen(app, 'test', 0, '127.0.0.1')
+    url = `http://127.0.0.1:${service.port}`
+  })
+  after(() => service.close())
+
+  const asPartner = { authorization: 'Bearer partner' }
+  const post = (body: BodyInit, headers: Record<string, string> = { 'content-type': 'application/json' }, path = '/things') =>
+    fetch(url + path, { method: 'POST', headers: { ...asPartner, ...headers }, body })
+
+  /** The problem of an answer, after checking the shape that every problem has. */
+  async function problem(response: Response, status: number, code: string) {
+    const body = (await response.json()) as Record<string, unknown> & { errors: object[] }
+    expect(response.headers.get('content-type')).to.match(/^application\/problem\+json/)
+    expect(body).to.include({ status, code, type: `urn:atom:problem:${code}` })
+    expect(response.status).to.equal(status)
+    expect(body).to.have.all.keys('type', 'title', 'status', 'detail', 'instance', 'code', 'request_id', 'errors')
+    expect(body.request_id).to.equal(response.headers.get('x-request-id'))
+    return body
+  }
+
+  it('answers a call with its parameters and query', async () => {
+    const response = await fetch(`${url}/things/a%2Fb?q=x+y`)
+    expect(await response.json()).to.deep.equal({ id: 'a/b', q: 'x y' })
+    expect(response.headers.get('x-content-type-options')).to.equal('nosniff')
+    expect(response.headers.has('x-powered-by')).to.equal(false)
+  })
+
+  it('sends exact bytes with their type and headers', async () => {
+    const response = await fetch(`${url}/bytes`)
+    expect(Buffer.from(await response.arrayBuffer()).toString()).to.equal('a\0b')
+    expect(response.headers.get('content-type')).to.contain('application/yaml')
+    expect(response.headers.get('etag')).to.equal('"x"')
+  })
+
+  describe('problems', () => {
+    it('404 for a call that does not exist', async () => {
+      expect(await problem(await fetch(`${url}/nothing?x=1`), 404, 'not_found')).to.include({ instance: '/nothing' })
+    })
+
+    it('405 names what the path answers', async () => {
+      const response = await fetch(`${url}/things/1`, { method: 'PUT' })
+      await problem(response, 405, 'method_not_allowed')
+      expect(response.headers.get('allow')).to.equal('GET, DELETE')
+      await problem(await fetch(`${url}/health`, { method: 'POST' }), 405, 'method_not_allowed')
+    })
+
+    it('400 for an address that cannot be decoded', async () => {
+      await problem(await fetch(`${url}/things/%E0%A4%A`), 400, 'parameter_invalid')
+    })
+
+    it('413 for a body over the limit of the call, whether its length is stated or not', async () => {
+      const large = JSON.stringify({ name: 'x'.repeat(1_000) })
+      await problem(await post(large), 413, 'body_too_large')
+      const stream = new ReadableStream({
+        start(controller) {
+          controller.enqueue(Buffer.from(large))
+          controller.close()
+        },
+      })
+      const init = { method: 'POST', headers: { ...asPartner, 'content-type': 'application/json' }, body: stream, duplex: 'half' } as RequestInit
+      await problem(await fetch(`${url}/things`, init), 413, 'body_too_large')
+    })
+
+    it('415 for another media type and for a compressed body', async () => {
+      await problem(await post('{"name":"x"}', { 'content-type': 'text/plain' }), 415, 'unsupported_media_type')
+      await problem(await post('{"name":"x"}', {}), 415, 'unsupported_media_type')
+      const compressed = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+      await problem(await post(Buffer.from('1f8b08', 'hex'), compressed), 415, 'unsupported_media_type')
+    })
+
+    const malformed: [string, BodyInit, string, string][] = [
+      ['nothing', '', '', 'document_syntax'],
+      ['half an object', '{"name":', '', 'document_syntax'],
+      ['invalid UTF-8', Buffer.from([0x22, 0xff, 0x22]), '', 'document_not_utf8'],
+      ['a key twice', '{"name":"a","name":"b"}', '', 'document_duplicate_key'],
+      ['a forbidden key', '{"name":{"__proto__":1}}', '/name', 'document_forbidden_key'],
+      ['too deep a body', `{"name":${'['.repeat(100)}`, '/name', 'document_too_deep'],
+      ['a missing member', '{}', '', 'required'],
+      ['a member of another type', '{"name":7}', '/name', 'type'],
+      ['a fraction for an integer', '{"name":"a","size":1.5}', '/size', 'type'],
+      ['an unknown member', '{"name":"a","nmae":1}', '/nmae', 'unknown_member'],
+      ['an unknown member with slashes', '{"name":"a","a/b~c":1}', '/a~1b~0c', 'unknown_member'],
+    ]
+    for (const [what, body, pointer, code] of malformed)
+      it(`400 for ${what}, with the place`, async () => {
+        const { errors } = await problem(await post(body), 400, 'body_malformed')
+        expect(errors).to.have.length(1)
+        expect((errors[0] as { pointer: string }).pointer.startsWith(pointer), JSON.stringify(errors)).to.equal(true)
+        expect(errors[0]).to.include({ code })
+      })
+
+    it('500 without a word of what failed; the log has it under the same request id', async () => {
+      const body = await problem(await fetch(`${url}/broken`), 500, 'internal')
+      expect(JSON.stringify(body)).to.not.contain('secret')
+      expect(lines.at(-1)).to.deep.include({ level: 'error', message: 'request failed' })
+      expect(lines.at(-1)?.fields).to.include({ request_id: body.request_id, error: 'select secret from platform.api_keys' })
+    })
+
+    it('503 with Retry-After while the database cannot be reached', async () => {
+      const response = await fetch(`${url}/unreachable`)
+      await problem(response, 503, 'unavailable')
+      expect(response.headers.get('retry-after')).to.equal('1')
+    })
+  })
+
+  describe('callers', () => {
+    it('401 with a challenge-free problem for the visitor where a role is needed', async () => {
+      await problem(await fetch(`${url}/things`, { method: 'POST', body: '{}' }), 401, 'credential_missing')
+    })
+
+    it('401 for a wrong credential, also where the visitor may look', async () => {
+      await problem(await fetch(`${url}/things/1`, { headers: { authorization: 'Bearer nobody' } }), 401, 'credential_invalid')
+    })
+
+    it('403 for a known caller without the role or scope', async () => {
+      await problem(await post('{"name":"a"}', { authorization: 'Bearer read-key' }), 403, 'forbidden')
+      await problem(await fetch(`${url}/things/1`, { headers: { authorization: 'Bearer publish-key' } }), 403, 'forbidden')
+    })
+
+    it('lets a scope stand for a role, and the visitor in where the call says so', async () => {
+      expect((await post('{"name":"a"}', { authorization: 'Bearer publish-key', 'content-type': 'application/json' })).status).to.equal(201)
+      expect((await fetch(`${url}/look`, { method: 'POST', body: '{}' })).status).to.equal(200)
+    })
+
+    it('refuses before it reads the body', async () => {
+      const answer = await new Promise<number>((resolve, reject) => {
+        const headers = { 'content-length': '900', 'content-type': 'application/json' }
+        const sent = request(`${url}/things`, { method: 'POST', headers }, (response: IncomingMessage) => {
+          resolve(response.statusCode ?? 0)
+          sent.destroy()
+        })
+        sent.on('error', reject)
+        sent.flushHeaders()
+      })
+      expect(answer).to.equal(401)
+    })
+  })
+
+  describe('CORS', () => {
+    const preflight = (origin: string, path = '/things') =>
+      fetch(url + path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
+
+    it('opens calls and their failures to the portal only', async () => {
+      expect((await preflight(PORTAL)).status).to.equal(204)
+      const failed = await fetch(`${url}/nothing`, { headers: { origin: PORTAL } })
+      expect(failed.headers.get('access-control-allow-origin')).to.equal(PORTAL)
+      expect(failed.headers.get('vary')).to.contain('origin')
+    })
+
+    for (const origin of ['http://127.0.0.1:8081', 'http://evil.example', 'null', `${PORTAL}.evil.example`])
+      it(`opens nothing to ${origin}`, async () => {
+        expect((await preflight(origin)).headers.has('access-control-allow-origin')).to.equal(false)
+        expect((await fetch(`${url}/things/1`, { headers: { origin } })).headers.has('access-control-allow-origin')).to.equal(false)
+      })
+  })
+
+  describe('health and metrics', () => {
+    afterEach(() => {
+      ready = true
+    })
+
+    it('says ok, or 503 while it starts', async () => {
+      const healthy = await fetch(`${url}/health`)
+      expect(healthy.status).to.equal(200)
+      expect(await healthy.json()).to.deep.equal({ status: 'ok', service: 'test', version: '1.2.3', checks: [], policies: [] })
+      ready = false
+      const starting = await fetch(`${url}/health`)
+      expect([starting.status, ((await starting.json()) as { status: string }).status]).to.deep.equal([503, 'starting'])
+    })
+
+    it('measures requests by route pattern, never by address', async () => {
+      await fetch(`${url}/things/some-id`)
+      const text = await (await fetch(`${url}/metrics`)).text()
+      expect(text).to.match(/atom_http_seconds_count\{service="test",method="GET",route="\/things\/:id",status="200"\} \d/)
+      expect(text).to.not.contain('some-id')
+    })
+  })
+
+  it('goes on with the trace of the caller and starts one where there is none', async () => {
+    const trace = async (sent?: string) => {
+      const response = await fetch(`${url}/trace`, sent ? { headers: { traceparent: sent } } : {})
+      return ((await response.json()) as { traceparent: string }).traceparent
+    }
+    const sent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    expect(await trace(sent)).to.equal(sent)
+    for (const bad of [undefined, 'junk', '00-XX-YY-01']) expect(await trace(bad)).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+  })
+
+  describe('closing', () => {
+    const another = (slow: Promise<void>) => {
+      const health = createHealth({ service: 'x', version: '1', checks: [], policies: async () => [], ready: () => true, now: () => new Date() })
+      const route: Route = {
+        method: 'GET',
+        path: '/slow',
+        summary: '',
+        access: everyone,
+        handle: async () => {
+          await slow
+          return { status: 200, body: {} }
+        },
+      }
+      const app = createService({ name: 'x', routes: [route], authenticate: async () => visitor, health, metrics: createMetrics(), log, corsOrigins: [] })
+      return listen(app, 'x', 0, '127.0.0.1')
+    }
+
+    it('frees the port within 3 s although clients keep connections open', async () => {
+      const running = await another(Promise.resolve())
+      const agent = new Agent({ keepAlive: true })
+      await new Promise<void>((resolve, reject) =>
+        request({ port: running.port, path: '/health', agent }, (response) => response.resume().on('end', resolve)).on('error', reject).end(),
+      )
+      const silent = connect(running.port, '127.0.0.1').on('error', () => {})
+      await new Promise((resolve) => silent.once('connect', resolve))
+      silent.write('GET /slow HTTP/1.1\r\nhost: x\r\n')
+      const begun = performance.now()
+      await running.close()
+      expect(performance.now() - begun).to.be.lessThan(3_000)
+      await listen(createEmpty(), 'again', running.port, '127.0.0.1').then((again) => again.close())
+      agent.destroy()
+      silent.destroy()
+    })
+
+    it('finishes what it is answering', async () => {
+      const slow = gate()
+      const running = await another(slow.opened)
+      const answer = fetch(`http://127.0.0.1:${running.port}/slow`)
+      await fetch(`http://127.0.0.1:${running.port}/health`)
+      const done = running.close()
+      slow.open()
+      expect((await answer).status).to.equal(200)
+      await done
+    })
+
+    it('names the setting when the port is taken', async () => {
+      const failure = await listen(createEmpty(), 'marketplace', service.port, '127.0.0.1').catch((error: Error) => error.message)
+      expect(failure).to.equal(`port ${service.port} is taken; stop what uses it or set ATOM_PORT_MARKETPLACE`)
+    })
+
+    const createEmpty = () => {
+      const health = createHealth({ service: 'x', version: '1', checks: [], policies: async () => [], ready: () => true, now: () => new Date() })
+      return createService({ name: 'x', routes: [], authenticate: async () => visitor, health, metrics: createMetrics(), log, corsOrigins: [] })
+    }
+  })
+})

@@ -20,13 +20,15 @@ export function holdSessionLock(server: Server, role: string, name: string, ever
         fresh.on('error', () => drop(fresh))
         fresh.on('end', () => drop(fresh))
         await fresh.connect()
+        // Released while this was connecting: nobody else would end the connection, and with it the lock.
+        if (stopped) return void (await fresh.end())
         client = fresh
       }
       const { rows } = await client.query<{ got: boolean }>(
         'select pg_try_advisory_lock(hashtextextended($1, 0)) as got',
         [name],
       )
-      held = rows[0]?.got ?? false
+      held = !stopped && (rows[0]?.got ?? false)
     } catch {
       if (client) drop(client)
     }

@@ -72,6 +72,7 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
     }
 
     function rest(ms: number): Promise<void> {
+      if (stopping) return Promise.resolve()
       return new Promise((resolve) => {
         const timer = setTimeout(done, ms)
         function done() {

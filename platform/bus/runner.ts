@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { type EventDefinition, EventInvalid } from '../../schemas/define-event.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { Topic } from '../../schemas/topics.ts'
@@ -64,7 +65,7 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
     [0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
     ['group'],
   )
-  let stopping = false
+  const halt = new AbortController()
 
   async function apply(batch: Batch): Promise<void> {
     const stop = duration.startTimer({ group })
@@ -96,15 +97,20 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
       } catch (error) {
         if (error instanceof Fenced) throw error
         // While stopping nothing is given up on: the cursor stays, and the next process tries again.
-        if (stopping) throw new Stopping('stopping')
+        if (halt.signal.aborted) throw new Stopping('stopping')
         const wait = backoff[attempt]
         if (wait === undefined || isFinal(error)) return deadLetter(batch, record, error, attempt + 1)
         log.warn('event failed, trying again', { position: record.position, attempt, error: messageOf(error) })
-        // A stop does not wait for the next attempt: the aborted pause goes on to the check above.
-        await pause(wait * (0.5 + Math.random() / 2), undefined, { signal: stop.signal }).catch(() => {})
-        if (stopping) throw new Stopping('stopping')
+        await pause(wait * (0.5 + Math.random() / 2))
       }
     }
+  }
+
+  /** Rejects at once when the consumer stops: nobody waits for the next attempt then. */
+  async function pause(ms: number): Promise<void> {
+    await setTimeout(ms, undefined, { signal: halt.signal }).catch(() => {
+      throw new Stopping('stopping')
+    })
   }
 
   async function applyWhole(batch: Batch): Promise<void> {
@@ -179,7 +185,7 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
   return {
     ...consuming,
     stop: () => {
-      stopping = true
+      halt.abort()
       return consuming.stop()
     },
   }

@@ -7,12 +7,13 @@ import { deadLetter, emit, ok, type Outcome, skip } from '../../platform/bus/out
 import { partitionOf } from '../../platform/bus/partition.ts'
 import { type Handler, handler, runConsumer } from '../../platform/bus/runner.ts'
 import { type Db, execute, type Tx } from '../../platform/db.ts'
+import type { Log } from '../../platform/log.ts'
 import { createMetrics, type Metrics } from '../../platform/metrics.ts'
 import { defineEvent } from '../../schemas/define-event.ts'
 import { closed, type Envelope } from '../../schemas/envelope.ts'
 import { toRecord } from '../../platform/bus/binary-mode.ts'
 import { eventually, gate } from '../support/eventually.ts'
-import { recordingLog } from '../support/recording-log.ts'
+import { type LogLine, recordingLog } from '../support/recording-log.ts'
 
 /** What a backend brings: fresh for each test. `owner` sees every table of the same database. */
 export type BusBackend = { bus: Bus; db: Db; owner: Db; close(): Promise<void> }
@@ -34,11 +35,14 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
     let started: Consuming[]
     let metrics: Metrics
     let made: number
+    let log: Log
+    let lines: LogLine[]
     beforeEach(async () => {
       backend = await open()
       started = []
       metrics = createMetrics()
       made = 0
+      ;({ log, lines } = recordingLog())
     })
     afterEach(async () => {
       await Promise.all(started.map((one) => one.stop()))
@@ -75,7 +79,7 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
     async function run(handlers: Handler[], more: { group?: string; backoffMs?: number[]; maxRecords?: number } = {}) {
       const { bus, db } = backend
       const options = { group: 'contract', backoffMs: [1, 1], ...more }
-      const consuming = await runConsumer({ bus, db, handlers, log: recordingLog().log, metrics, now: () => new Date(), ...options })
+      const consuming = await runConsumer({ bus, db, handlers, log, metrics, now: () => new Date(), ...options })
       started.push(consuming)
       return consuming
     }
@@ -249,8 +253,6 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         let first = true
         await send(create('a', 1))
         const partition = partitionOf('a', topic.partitions)
-        await backend.owner.query('insert into platform.cursors values (?, ?, ?, ?)', ['contract', topic.name, partition, 'elsewhere:0'])
-        await backend.owner.query('delete from platform.cursors')
         const consuming = await run([
           handler({
             name: 'contract.slow',
@@ -338,11 +340,10 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
 
       it('are tried as often as there are waits, and then dead-letter', async () => {
         let attempts = 0
-        await send(create('a', 1), create('b', 2))
+        await send(create('a', 1))
         const consuming = await run(
           [
-            recording((thing) => {
-              if (thing.key === 'b') return ok()
+            recording(() => {
               attempts += 1
               throw new Error('still down')
             }),
@@ -352,7 +353,7 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         await drained(consuming)
         expect((await letters()).map(({ attempts: tried, reason }) => [tried, reason])).to.deep.equal([[4, 'still down']])
         expect(attempts).to.equal(4)
-        expect(await applied()).to.deep.equal(['b2'])
+        expect(await applied()).to.deep.equal([])
       })
 
       const malformed: [string, (record: OutgoingRecord) => OutgoingRecord, string][] = [
@@ -487,18 +488,12 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
       })
 
       it('that stop while an event fails give it up to nobody, at once', async () => {
-        const reached = gate()
         await send(create('a', 1))
-        const first = await run(
-          [
-            recording(() => {
-              reached.open()
-              throw new Error('down')
-            }),
-          ],
-          { backoffMs: [60_000] },
-        )
-        await reached.opened
+        const down = recording(() => {
+          throw new Error('down')
+        })
+        const first = await run([down], { backoffMs: [60_000] })
+        await eventually('it waits for the next attempt', () => lines.some(({ message }) => message.includes('trying again')))
         const begun = performance.now()
         await first.stop()
         expect(performance.now() - begun).to.be.lessThan(1_500)

@@ -1,0 +1,153 @@
+import { analyticsHandlers } from './consumers/analytics/index.ts'
+import type { Analyzer } from './consumers/governance/analyzer.ts'
+import { onSubmitted } from './consumers/governance/on-submitted.ts'
+import { governanceRoutes } from './consumers/governance/service.ts'
+import type { MeteringDeps } from './consumers/metering/deps.ts'
+import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
+import { issueDue } from './consumers/metering/issue.ts'
+import { refreshStale } from './consumers/metering/refresh.ts'
+import type { AtomSettings } from './deploy/settings.ts'
+import type { Bus, Consuming } from './platform/bus/bus.ts'
+import { expireLog } from './platform/bus/retention.ts'
+import { type Handler, runConsumer } from './platform/bus/runner.ts'
+import { systemClock as now } from './platform/clock.ts'
+import type { Db } from './platform/db.ts'
+import type { HealthCheck } from './platform/http/health.ts'
+import type { Route } from './platform/http/route.ts'
+import type { Lifecycle } from './platform/lifecycle.ts'
+import type { Log } from './platform/log.ts'
+import type { Metrics } from './platform/metrics.ts'
+import { runPeriodically } from './platform/periodic.ts'
+import { analyticsRoutes } from './portal/analytics.ts'
+import { portalPages } from './portal/pages.ts'
+import { dataRoutes } from './producers/data/index.ts'
+import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
+import { reportRoute } from './producers/usage/report.ts'
+import { topicList } from './schemas/topics.ts'
+
+export const SERVICES = ['marketplace', 'billing', 'governance', 'portal', 'data'] as const
+export type ServiceName = (typeof SERVICES)[number]
+
+/** What the services of a process share. `pool` opens the pool of a database role once. */
+export type Shared = {
+  settings: AtomSettings
+  log: Log
+  metrics: Metrics
+  lifecycle: Lifecycle
+  bus: Bus
+  pool: (role: string) => Db
+  urlOf: (name: ServiceName) => string
+  analyzer: () => Promise<Analyzer>
+  portalBuilt: () => Promise<{ dir: string }>
+}
+/** What one service adds: calls, health checks, and a page for the portal. */
+export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
+
+const REFRESH_MS = 500
+const MINUTE_MS = 60_000
+const BEHIND_LIMIT_SECONDS = 60
+
+export const portOf = (settings: AtomSettings, name: ServiceName): number =>
+  ({
+    marketplace: settings.portMarketplace,
+    billing: settings.portBilling,
+    governance: settings.portGovernance,
+    portal: settings.portPortal,
+    data: settings.portData,
+  })[name]
+
+/** Starts the consumers and timers of a service and returns what it answers with. */
+export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> = {
+  async marketplace(shared) {
+    const { settings, pool, bus, urlOf } = shared
+    const consuming = await consume(shared, 'marketplace', marketplaceHandlers({ now }))
+    const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
+    const { reviewTargetHours } = settings
+    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours }
+    return { routes: marketplaceRoutes(deps, pool('atom_marketplace')), checks: [consumerCheck(consuming)] }
+  },
+
+  async billing(shared) {
+    const { settings, pool, bus, metrics } = shared
+    const { partnerSharePercent, collectionHours } = settings
+    const db = pool('atom_app')
+    const allTenants = pool('atom_metering')
+    const deps: MeteringDeps = { db, allTenants, wake: bus.wake, now, partnerSharePercent, collectionHours }
+    const consuming = await consume(shared, 'metering', meteringHandlers(metrics, deps))
+    periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
+    periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
+    const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps)]
+    return { routes, checks: [consumerCheck(consuming), payments] }
+  },
+
+  async governance(shared) {
+    const analyzer = await shared.analyzer()
+    shared.lifecycle.onClose('analyzer', analyzer.close)
+    const db = shared.pool('atom_governance')
+    const consuming = await consume(shared, 'governance', [onSubmitted({ db, analyzer, now })])
+    return { routes: governanceRoutes(analyzer), checks: [consumerCheck(consuming), modelCheck(analyzer)] }
+  },
+
+  async portal(shared) {
+    const { settings, pool } = shared
+    const consuming = await consume(shared, 'analytics', analyticsHandlers())
+    const { dir } = await shared.portalBuilt()
+    const others = SERVICES.filter((name) => name !== 'portal')
+    const origins = others.map((name) => `http://${settings.bind}:${portOf(settings, name)}`)
+    return {
+      routes: analyticsRoutes({ db: pool('atom_portal'), now, lag: consuming.lag }),
+      checks: [consumerCheck(consuming)],
+      pages: portalPages(dir, origins),
+    }
+  },
+
+  async data(shared) {
+    const db = shared.pool('atom_data')
+    periodically(shared, 'expiry of old events', 60 * MINUTE_MS, () => expireLog(db, topicList))
+    return { routes: dataRoutes(db), checks: [] }
+  },
+}
+
+async function consume(shared: Shared, group: string, handlers: readonly Handler[]): Promise<Consuming> {
+  const { bus, log, metrics, pool, lifecycle } = shared
+  const consuming = await runConsumer({ bus, db: pool(`atom_${group}`), group, handlers, log, metrics, now })
+  lifecycle.onClose(`consumer ${group}`, consuming.stop)
+  return consuming
+}
+
+function periodically({ log, lifecycle }: Shared, name: string, everyMs: number, work: () => Promise<unknown>): void {
+  lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
+}
+
+function consumerCheck(consuming: Consuming): HealthCheck {
+  return {
+    name: 'consumer',
+    async run() {
+      const behind = (await consuming.lag()).filter(({ records }) => records > 0)
+      const seconds = Math.max(0, ...behind.map((one) => one.seconds))
+      const records = behind.reduce((sum, one) => sum + one.records, 0)
+      const detail = `${consuming.active() ? 'active' : 'standing by'}, ${records} events behind`
+      if (seconds <= BEHIND_LIMIT_SECONDS) return { status: 'ok', detail }
+      return { status: 'failed', detail: `${detail} for ${Math.round(seconds)} s` }
+    },
+  }
+}
+
+function modelCheck(analyzer: Analyzer): HealthCheck {
+  return {
+    name: 'model',
+    async run() {
+      const problem = analyzer.modelProblem()
+      if (problem === null) return { status: 'ok', detail: analyzer.models()[0]?.version ?? '' }
+      return { status: 'failed', detail: `rules only: ${problem}` }
+    },
+  }
+}
+
+const payments: HealthCheck = {
+  name: 'payments',
+  run: async () => ({
+    status: 'ok',
+    detail: 'invoices are issued and posted; sending them for payment is not part of this version',
+  }),
+}

@@ -2,6 +2,7 @@ import { scopeOf } from '../platform/auth/principal.ts'
 import type { Lag } from '../platform/bus/bus.ts'
 import type { Clock } from '../platform/clock.ts'
 import { type Db, rows } from '../platform/db.ts'
+import { httpError } from '../platform/http/errors.ts'
 import { type Answer, type Call, everyone, type Route } from '../platform/http/route.ts'
 
 export type AnalyticsDeps = {
@@ -41,13 +42,16 @@ export function analyticsRoutes(deps: AnalyticsDeps): Route[] {
 
   /** One currency at a time: sums over several would mean nothing. The one with the most months comes first. */
   async function revenue(call: Call): Promise<Answer> {
+    const asked = call.query.get('currency')
+    if (asked !== null && !/^[A-Z]{3}$/.test(asked))
+      throw httpError('parameter_invalid', '`currency` is three capital letters')
     const { currencies, months } = await deps.db.transaction(
       async (tx) => {
         const known = await rows<{ currency: string }>(
           tx,
           'select currency from read.revenue group by currency order by count(*) desc, currency',
         )
-        const wanted = call.query.get('currency') ?? known[0]?.currency ?? 'USD'
+        const wanted = asked ?? known[0]?.currency ?? 'USD'
         const found = await rows<Month>(
           tx,
           `select period as month, sum(gross)::text as gross, sum(partner_share)::text as partner_share,

@@ -52,14 +52,14 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
   }
 
   async function list(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query)
+    const { limit, after } = pageRequest(call.query, ['text', 'text'])
     const found = await deps.db.transaction(
       (tx) =>
         rows<ListRow>(
           tx,
           `select tenant, id, period, status, currency, number, sha256, issued_at from metering.invoices
            ${after ? 'where (period, tenant) < (?, ?)' : ''} order by period desc, tenant desc limit ?`,
-          [...(after ?? []).slice(0, 2), limit + 1],
+          [...(after ?? []), limit + 1],
         ),
       { scope: scopeOf(call.principal) },
     )

@@ -19,7 +19,7 @@ type LedgerRow = {
 /** The ledger: finance sees every posting, a partner what it earned (debit positive, credit negative). */
 export function ledgerRoute(deps: MeteringDeps): Route {
   async function handle(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query)
+    const { limit, after } = pageRequest(call.query, ['uuid', 'integer'])
     const earned = !hasRole(call.principal, 'finance', 'admin')
     const found = await deps.db.transaction(
       (tx) =>
@@ -30,7 +30,7 @@ export function ledgerRoute(deps: MeteringDeps): Route {
            where ${earned ? "partner = ? and account = 'partner_payable'" : 'true'}
              ${after ? 'and (posting_id, entry) < (?::uuid, ?::int)' : ''}
            order by posting_id desc, entry desc limit ?`,
-          [...(earned ? [call.principal.org] : []), ...(after ?? []).slice(0, 2), limit + 1],
+          [...(earned ? [call.principal.org] : []), ...(after ?? []), limit + 1],
         ),
       { scope: scopeOf(call.principal) },
     )

@@ -23,14 +23,14 @@ type PlanRow = {
 /** Price plans: written by their partner, never changed; a new price is a new plan. */
 export function planRoutes(deps: MeteringDeps): Route[] {
   async function list(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query)
+    const { limit, after } = pageRequest(call.query, ['uuid'])
     const found = await deps.db.transaction(
       (tx) =>
         rows<PlanRow>(
           tx,
           `select partner, id, name, currency, effective_from, body, created_at from metering.plans
            ${after ? 'where id < ?::uuid' : ''} order by id desc limit ?`,
-          [...(after ?? []).slice(0, 1), limit + 1],
+          [...(after ?? []), limit + 1],
         ),
       { scope: scopeOf(call.principal) },
     )

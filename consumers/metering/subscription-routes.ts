@@ -33,14 +33,14 @@ type SubscriptionRow = {
 /** Subscriptions: a tenant takes a package under one of its partner's plans. Only the tenant, or finance, may. */
 export function subscriptionRoutes(deps: MeteringDeps): Route[] {
   async function list(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query)
+    const { limit, after } = pageRequest(call.query, ['uuid'])
     const found = await deps.db.transaction(
       (tx) =>
         rows<SubscriptionRow>(
           tx,
           `select id, tenant, partner, package, plan_id, currency, starts_at, ends_at from metering.subscriptions
            ${after ? 'where id < ?::uuid' : ''} order by id desc limit ?`,
-          [...(after ?? []).slice(0, 1), limit + 1],
+          [...(after ?? []), limit + 1],
         ),
       { scope: scopeOf(call.principal) },
     )

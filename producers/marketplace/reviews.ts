@@ -23,7 +23,7 @@ const LEASE_MS = 15 * 60_000
 /** The verdict queue: a query over state, never a second list, so nothing stays in it after a decision. */
 export function reviewRoutes(deps: MarketplaceDeps): Route[] {
   async function queue(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query)
+    const { limit, after } = pageRequest(call.query, ['time', 'uuid'])
     const found = await deps.db.transaction(
       (tx) =>
         rows<VersionRow>(

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { holds } from '../../support/property.ts'
 
-const after = (query: string) => pageRequest(new URLSearchParams(query))
+const after = (query: string) => pageRequest(new URLSearchParams(query), ['uuid'])
 
 describe('platform/http/page', () => {
   it('reads limit and cursor, with a default', () => {
@@ -13,11 +13,26 @@ describe('platform/http/page', () => {
 
   for (const query of ['limit=0', 'limit=501', 'limit=-1', 'limit=1.5', 'limit=', 'limit=ten', 'limit=%20'])
     it(`refuses ${query}`, () => {
-      expect(() => after(query)).to.throw('`limit`').with.property('code', 'parameter_invalid')
+      expect(() => after(query))
+        .to.throw('`limit`')
+        .with.property('code', 'parameter_invalid')
     })
-  for (const cursor of ['', 'x', Buffer.from('{}').toString('base64url'), Buffer.from('[1]').toString('base64url'), '%00'])
+  for (const cursor of [
+    '',
+    'x',
+    Buffer.from('{}').toString('base64url'),
+    Buffer.from('[1]').toString('base64url'),
+    '%00',
+  ].concat(
+    // Well-formed, but of another list or forged: the database must never see these.
+    [['a'], [], ['01a2074a-0000-7000-8000-000000000000', 'x']].map((parts) =>
+      Buffer.from(JSON.stringify(parts)).toString('base64url'),
+    ),
+  ))
     it(`refuses the cursor «${cursor}»`, () => {
-      expect(() => after(`cursor=${cursor}`)).to.throw('`cursor`').with.property('status', 400)
+      expect(() => after(`cursor=${cursor}`))
+        .to.throw('`cursor`')
+        .with.property('status', 400)
     })
 
   it('shows every row that was there at the start exactly once, whatever is inserted meanwhile', () => {
@@ -29,7 +44,7 @@ describe('platform/http/page', () => {
         const seen: number[] = []
         let query = new URLSearchParams({ limit: String(limit) })
         for (;;) {
-          const request = pageRequest(query)
+          const request = pageRequest(query, ['integer'])
           const last = request.after ? Number(request.after[0]) : -1
           const sorted = [...rows].filter((key) => key > last).sort((a, b) => a - b)
           const { items, next } = page(sorted.slice(0, request.limit + 1), request.limit, (key) => [String(key)])

@@ -10,7 +10,14 @@ begin
     exception when duplicate_object or unique_violation then null;
     end;
     -- Creating a role does not let one become it (PostgreSQL 16 and later); services log in and do `set role`.
-    execute format('grant %I to current_user', name);
+    begin
+      execute format('grant %I to current_user', name);
+    exception when insufficient_privilege then
+      if not pg_has_role(current_user, name, 'member') then
+        raise exception 'role % exists and % may not become it: let an administrator run: grant % to %',
+          name, current_user, name, current_user using errcode = 'insufficient_privilege';
+      end if;
+    end;
   end loop;
 end $$;
 

@@ -1,3 +1,4 @@
+import { sqlState } from '../db.ts'
 import { AppError, messageOf } from '../errors.ts'
 import { httpError } from './errors.ts'
 
@@ -26,6 +27,9 @@ export function problemOf(error: AppError, instance: string, requestId: string):
   }
 }
 
+/** SQLSTATEs for text that JSON may carry and PostgreSQL's `text` and `jsonb` may not. */
+const UNSTORABLE = ['22021', '22P05']
+
 /** Any thrown value as an error that can be answered. */
 export function answerable(error: unknown): AppError {
   if (error instanceof AppError) return error
@@ -36,6 +40,8 @@ export function answerable(error: unknown): AppError {
   if (kind === 'request.aborted' || kind === 'request.size.invalid')
     return httpError('request_aborted', 'the body ended before its stated length')
   if (error instanceof URIError) return httpError('parameter_invalid', 'the address is not valid percent-encoding')
+  if (UNSTORABLE.includes(sqlState(error) ?? ''))
+    return httpError('parameter_invalid', 'a text holds U+0000 or half a surrogate pair, which cannot be stored')
   if (isConnectionFailure(error))
     return httpError('unavailable', 'the database cannot be reached; try again', {
       headers: { 'retry-after': '1' },

@@ -1,6 +1,6 @@
 import { readArtifact } from '../../platform/artifacts.ts'
-import { scopeOf } from '../../platform/auth/principal.ts'
-import { rows } from '../../platform/db.ts'
+import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
+import { rows, type Scope } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, everyone, type Route } from '../../platform/http/route.ts'
@@ -11,7 +11,7 @@ import { columns, detailOf, findVersion, summaryOf, type VersionRow } from './ve
 /** Reading packages: the public sees what is published, an organisation its own too, operators everything. */
 export function packageRoutes(deps: MarketplaceDeps): Route[] {
   const inScope = <T>(call: Call, id: string, read: (version: VersionRow) => Promise<T> | T) =>
-    deps.db.transaction(async (tx) => read(await findVersion(tx, id)), { scope: scopeOf(call.principal) })
+    deps.db.transaction(async (tx) => read(await findVersion(tx, id)), { scope: readerScope(call.principal) })
 
   async function list(call: Call): Promise<Answer> {
     const { limit, after } = pageRequest(call.query, ['uuid'])
@@ -24,7 +24,7 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
            where ${[...where, after ? 'id < ?' : 'true'].join(' and ')} order by id desc limit ?`,
           [...bindings, ...(after ?? []), limit + 1],
         ),
-      { scope: scopeOf(call.principal) },
+      { scope: readerScope(call.principal) },
     )
     const { items, next } = page(found, limit, ({ id }) => [id])
     const headers = nextLink(call.path, call.query, next)
@@ -43,7 +43,7 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
         if (!bytes) throw httpError('not_found', 'no package version with this id')
         return { status: 200, bytes, type: version.media_type, headers: { etag: `"${version.digest}"` } }
       },
-      { scope: scopeOf(call.principal) },
+      { scope: readerScope(call.principal) },
     )
   }
 
@@ -78,6 +78,10 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
     get('/wpk/:id/verdict', 'What the analyzer said', verdict),
   ]
 }
+
+/** A caller without a credential is the public here, even where the demo lets it look at an organisation's figures. */
+const PUBLIC: Scope = { org: '(public)', operator: false }
+const readerScope = (principal: Principal): Scope => (principal.kind === 'visitor' ? PUBLIC : scopeOf(principal))
 
 function listFilter(query: URLSearchParams): { where: string[]; bindings: unknown[] } {
   const where: string[] = []

@@ -3,7 +3,14 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { checkout, freshHome, type Home, type RunningSystem, startSystem } from '../../reports/running-system.ts'
+import {
+  checkout,
+  credentialsOf,
+  freshHome,
+  type Home,
+  type RunningSystem,
+  startSystem,
+} from '../../reports/running-system.ts'
 
 describe("the README's walk", function () {
   this.timeout(90_000)
@@ -47,6 +54,27 @@ describe("the README's walk", function () {
     expect(output).to.include('WPK-P3-001')
     expect(output).to.match(/"meter":"job_requeues"[^}]*"quantity":"14\.5","unit_price":"0\.10","amount":"1\.45"/)
     expect(output).to.not.match(/"status":[45]\d\d/)
+  })
+
+  it('and its lines of TypeScript and Python do what they say', async function () {
+    const readme = await readFile(join(checkout, 'README.md'), 'utf8')
+    const { orgs } = await credentialsOf(home)
+    const env = {
+      TOKEN: orgs.demo.api_key,
+      ATOM_SIGNING_KEY: orgs.demo.private_key_path,
+      MARKET_API: home.urls.marketplace,
+      PYTHONPATH: join(checkout, 'sdk', 'python'),
+    }
+    const block = (language: string) => new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1] ?? ''
+    const typescript = ['--import', 'tsx', '--input-type=module', '-e', block('ts')]
+    const published = await run(process.execPath, typescript, checkout, env)
+    expect(published.output).to.match(/^restart-workers 1\.2\.0$/m)
+    if (!(await runs('python3', ['--version']))) {
+      console.warn('SKIPPED: the Python lines of the README need python3')
+      this.skip()
+    }
+    const listed = await run('python3', ['-c', block('python')], checkout, env)
+    expect(listed.output).to.include("'restart-workers'")
   })
 
   it('and the demo command ends well, twice in a row', async () => {

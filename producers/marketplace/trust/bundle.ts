@@ -1,6 +1,7 @@
 import { createHash, createPublicKey } from 'node:crypto'
 import { bundleFromJSON } from '@sigstore/bundle'
 import { toSignedEntity, Verifier } from '@sigstore/verify'
+import { pointerStep } from '../../../platform/document-problem.ts'
 import { messageOf } from '../../../platform/errors.ts'
 import { marketplaceError } from '../errors.ts'
 import type { PublicKey } from './public-key.ts'
@@ -85,7 +86,7 @@ function checkMessageSignature(value: unknown, bytes: Uint8Array): void {
 function members(value: unknown, pointer: string, allowed: readonly string[]): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(pointer, 'must be an object')
   for (const name of Object.keys(value))
-    if (!allowed.includes(name)) throw malformed(`${pointer}/${name}`, 'is not part of a key bundle')
+    if (!allowed.includes(name)) throw malformed(pointer + pointerStep(name), 'is not part of a key bundle')
   return value as Record<string, unknown>
 }
 

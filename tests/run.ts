@@ -14,9 +14,13 @@ const LIMIT_MS = 15 * 60_000
  * anything). Two processes: one with the tests that share the database server, one with all the others.
  */
 async function main(patterns: readonly string[]): Promise<number> {
-  const files = testFiles().filter((file) => patterns.length === 0 || patterns.some((pattern) => matches(file, pattern)))
+  const files = testFiles().filter(
+    (file) => patterns.length === 0 || patterns.some((pattern) => matches(file, pattern)),
+  )
   const usesDatabase = (file: string) => file.endsWith('.db.test.ts')
-  const groups = [files.filter((file) => !usesDatabase(file)), files.filter(usesDatabase)].filter((group) => group.length > 0)
+  const groups = [files.filter((file) => !usesDatabase(file)), files.filter(usesDatabase)].filter(
+    (group) => group.length > 0,
+  )
   const temporary = mkdtempSync(join(tmpdir(), 'atom-tests-'))
   // The database server may run as another user and has to pass through.
   chmodSync(temporary, 0o711)

@@ -33,7 +33,13 @@ export function importsOf({ path, text }: SourceFile): Import[] {
   const specifiers = FORMS.flatMap((form) => [...text.matchAll(form)].map((match) => match[2] as string))
   return [...new Set(specifiers)].map((specifier) => {
     if (!specifier.startsWith('.')) return { from: path, to: packageOf(specifier), ours: false }
-    return { from: path, to: normalize(join(dirname(path), specifier)).split(sep).join('/'), ours: true }
+    return {
+      from: path,
+      to: normalize(join(dirname(path), specifier))
+        .split(sep)
+        .join('/'),
+      ours: true,
+    }
   })
 }
 

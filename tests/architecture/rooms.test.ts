@@ -14,13 +14,30 @@ const LONG: Record<string, string> = {
 describe('architecture: rooms', () => {
   const files = sourceFiles(root)
   const imports = files.flatMap(importsOf)
-  const faultsOf = <T>(items: readonly T[], fault: (item: T) => string | null) => items.map(fault).filter((one) => one !== null)
+  const faultsOf = <T>(items: readonly T[], fault: (item: T) => string | null) =>
+    items.map(fault).filter((one) => one !== null)
 
   it('sees every room and every vendor it speaks of', () => {
     for (const room of ['schemas', 'platform', 'producers', 'consumers', 'portal', 'deploy', 'sdk', 'tests'])
-      expect(files.some(({ path }) => path.startsWith(`${room}/`)), room).to.equal(true)
-    for (const vendor of ['knex', 'pg', 'prom-client', 'pino', 'express', 'jose', '@sigstore/bundle', 'onnxruntime-node', 'yaml'])
-      expect(imports.some(({ to }) => to === vendor), vendor).to.equal(true)
+      expect(
+        files.some(({ path }) => path.startsWith(`${room}/`)),
+        room,
+      ).to.equal(true)
+    for (const vendor of [
+      'knex',
+      'pg',
+      'prom-client',
+      'pino',
+      'express',
+      'jose',
+      '@sigstore/bundle',
+      'onnxruntime-node',
+      'yaml',
+    ])
+      expect(
+        imports.some(({ to }) => to === vendor),
+        vendor,
+      ).to.equal(true)
   })
 
   it('imports only along the arrows', () => {
@@ -43,9 +60,18 @@ describe('architecture: rooms', () => {
   describe('the check itself', () => {
     const planted = (path: string, text: string): Import => importsOf({ path, text })[0] as Import
 
-    for (const form of ["import { a } from 'X'", "import 'X'", "await import('X')", "require('X')", "export * from 'X'"]) {
+    for (const form of [
+      "import { a } from 'X'",
+      "import 'X'",
+      "await import('X')",
+      "require('X')",
+      "export * from 'X'",
+    ]) {
       it(`sees ${form}`, () => {
-        const [found] = importsOf({ path: 'portal/analytics.ts', text: form.replace('X', '../consumers/metering/issue.ts') })
+        const [found] = importsOf({
+          path: 'portal/analytics.ts',
+          text: form.replace('X', '../consumers/metering/issue.ts'),
+        })
         expect(found).to.deep.equal({ from: 'portal/analytics.ts', to: 'consumers/metering/issue.ts', ours: true })
         expect(roomFault(found as Import)).to.equal(
           'portal/analytics.ts imports consumers/metering/issue.ts, but portal may not see consumers/metering',
@@ -82,7 +108,9 @@ describe('architecture: rooms', () => {
     ]
     for (const [from, vendor] of past)
       it(`refuses ${vendor} in ${from}`, () => {
-        expect(doorFault(planted(from, `import '${vendor}'`))).to.match(new RegExp(`^${from} imports .* whose door is `))
+        expect(doorFault(planted(from, `import '${vendor}'`))).to.match(
+          new RegExp(`^${from} imports .* whose door is `),
+        )
       })
 
     it('refuses the environment anywhere else, and does not mind the word in a comment', () => {

@@ -40,7 +40,15 @@ const DOORS: readonly { vendor: RegExp; doors: readonly string[] }[] = [
   { vendor: /^yaml$/, doors: ['platform/document.ts', 'platform/document-'] },
 ]
 /** The build hands its environment to vite; the training fragments only hold the words as text. */
-const ENVIRONMENT = ['main.ts', 'deploy/', 'docs/', 'sdk/', 'tests/', 'portal/build.ts', 'consumers/governance/training/']
+const ENVIRONMENT = [
+  'main.ts',
+  'deploy/',
+  'docs/',
+  'sdk/',
+  'tests/',
+  'portal/build.ts',
+  'consumers/governance/training/',
+]
 
 const inside = (path: string, places: readonly string[]): boolean => places.some((place) => path.startsWith(place))
 const roomOf = (path: string): string | undefined => Object.keys(ROOMS).find((room) => path.startsWith(`${room}/`))
@@ -52,7 +60,8 @@ export function roomFault({ from, to, ours }: Import): string | null {
   if (room === undefined) return `${from} is in no room; add its folder to the table with what it may import`
   if (to.startsWith(`${room}/`)) return null
   const target = roomOf(to) ?? to
-  if (!(ROOMS[room] as readonly string[]).includes(target)) return `${from} imports ${to}, but ${room} may not see ${target}`
+  if (!(ROOMS[room] as readonly string[]).includes(target))
+    return `${from} imports ${to}, but ${room} may not see ${target}`
   if (room === 'platform' && !PLATFORM_SCHEMAS.includes(to))
     return `${from} imports ${to}, but the platform knows only ${PLATFORM_SCHEMAS.join(', ')}`
   return null
@@ -70,5 +79,7 @@ export function doorFault({ from, to, ours }: Import): string | null {
 export function environmentFault({ path, text }: SourceFile): string | null {
   if (inside(path, ENVIRONMENT)) return null
   const code = text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
-  return /\bprocess\s*(\.|\[\s*['"])\s*env\b/.test(code) ? `${path} reads process.env, whose door is ${ENVIRONMENT.join(', ')}` : null
+  return /\bprocess\s*(\.|\[\s*['"])\s*env\b/.test(code)
+    ? `${path} reads process.env, whose door is ${ENVIRONMENT.join(', ')}`
+    : null
 }

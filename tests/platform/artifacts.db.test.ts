@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { digestOf, readArtifact, storeArtifact } from '../../platform/artifacts.ts'
 import { testClock } from '../support/clock.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
-import { openOrganisations, type Organisations } from '../support/organisations.ts'
+import { type Organisations, openOrganisations } from '../support/organisations.ts'
 import { rejected } from '../support/rejected.ts'
 
 describe('platform/artifacts', () => {

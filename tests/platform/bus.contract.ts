@@ -1,9 +1,10 @@
 import { Type } from '@sinclair/typebox'
 import { expect } from 'chai'
+import { toRecord } from '../../platform/bus/binary-mode.ts'
 import type { Bus, Consuming, OutgoingRecord } from '../../platform/bus/bus.ts'
 import { moveCursor, readCursor } from '../../platform/bus/effects.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
-import { deadLetter, emit, ok, type Outcome, skip } from '../../platform/bus/outcome.ts'
+import { deadLetter, emit, type Outcome, ok, skip } from '../../platform/bus/outcome.ts'
 import { partitionOf } from '../../platform/bus/partition.ts'
 import { type Handler, handler, runConsumer } from '../../platform/bus/runner.ts'
 import { type Db, execute, type Tx } from '../../platform/db.ts'
@@ -11,7 +12,6 @@ import type { Log } from '../../platform/log.ts'
 import { createMetrics, type Metrics } from '../../platform/metrics.ts'
 import { defineEvent } from '../../schemas/define-event.ts'
 import { closed, type Envelope } from '../../schemas/envelope.ts'
-import { toRecord } from '../../platform/bus/binary-mode.ts'
 import { eventually, gate } from '../support/eventually.ts'
 import { type LogLine, recordingLog } from '../support/recording-log.ts'
 
@@ -24,8 +24,24 @@ const data = closed({ key: Type.String(), n: Type.Integer() })
 const example = { key: 'a', n: 1 }
 const key = (one: { key: string }) => one.key
 const happened = defineEvent({ type: 'thing.happened', version: 1, topic, description: 'A thing.', data, key, example })
-const ignored = defineEvent({ type: 'thing.ignored', version: 1, topic, description: 'Nobody handles it.', data, key, example })
-const echoed = defineEvent({ type: 'thing.echoed', version: 1, topic: echoTopic, description: 'An echo.', data, key, example })
+const ignored = defineEvent({
+  type: 'thing.ignored',
+  version: 1,
+  topic,
+  description: 'Nobody handles it.',
+  data,
+  key,
+  example,
+})
+const echoed = defineEvent({
+  type: 'thing.echoed',
+  version: 1,
+  topic: echoTopic,
+  description: 'An echo.',
+  data,
+  key,
+  example,
+})
 type Thing = { key: string; n: number }
 
 /** One suite for both backends: what the rest of the system may rely on. */
@@ -54,15 +70,26 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
     const outgoing = (event: Envelope): OutgoingRecord => toRecord(event, topic)
     const send = (...events: Envelope[]) => backend.bus.produce(events.map(outgoing))
     const applied = async () => {
-      const found = await backend.owner.query<{ key: string; n: number }>('select key, n from public.effects order by at')
+      const found = await backend.owner.query<{ key: string; n: number }>(
+        'select key, n from public.effects order by at',
+      )
       return found.map((row) => `${row.key}${row.n}`)
     }
-    const count = async (of: string) => Number((await backend.owner.query<{ n: string }>(`select count(*) as n from ${of}`))[0]?.n)
+    const count = async (of: string) =>
+      Number((await backend.owner.query<{ n: string }>(`select count(*) as n from ${of}`))[0]?.n)
     const letters = () =>
-      backend.owner.query<{ code: string; reason: string; attempts: number; position: string; partition: number; headers: object; value: Buffer; key: string }>(
-        'select * from platform.dead_letters order by id',
-      )
-    const apply = (tx: Tx, of: Thing) => execute(tx, 'insert into public.effects (key, n) values (?, ?)', [of.key, of.n])
+      backend.owner.query<{
+        code: string
+        reason: string
+        attempts: number
+        position: string
+        partition: number
+        headers: object
+        value: Buffer
+        key: string
+      }>('select * from platform.dead_letters order by id')
+    const apply = (tx: Tx, of: Thing) =>
+      execute(tx, 'insert into public.effects (key, n) values (?, ?)', [of.key, of.n])
 
     /** A handler of `thing.happened` that records it and then does what the test says. */
     const recording = (then: (thing: Thing, tx: Tx) => Promise<Outcome> | Outcome = () => ok()): Handler =>
@@ -93,7 +120,9 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         await drained(await run([recording()], { maxRecords: 7 }))
         const seen = await applied()
         for (const of of keys)
-          expect(seen.filter((one) => one.startsWith(of))).to.deep.equal(Array.from({ length: 20 }, (_, n) => `${of}${n}`))
+          expect(seen.filter((one) => one.startsWith(of))).to.deep.equal(
+            Array.from({ length: 20 }, (_, n) => `${of}${n}`),
+          )
       })
 
       it('puts a key into the partition that Kafka would', async () => {
@@ -104,14 +133,27 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         const apply_ = async (batch: { partition: number; records: { key: string }[] }) => {
           for (const one of batch.records) seen.set(one.key, batch.partition)
         }
-        const consuming = await backend.bus.consume({ group: 'look', topics: [topic], start: 'earliest', maxRecords: 10, apply: apply_, cursor })
+        const consuming = await backend.bus.consume({
+          group: 'look',
+          topics: [topic],
+          start: 'earliest',
+          maxRecords: 10,
+          apply: apply_,
+          cursor,
+        })
         started.push(consuming)
         await eventually('all are seen', () => seen.size === keys.length)
         for (const of of keys) expect(seen.get(of), of).to.equal(partitionOf(of, topic.partitions))
       })
 
       it('carries headers and values byte by byte', async () => {
-        const headers = { ce_id: 'x', traceparent: '00-a', 'content-type': 'application/json', empty: '', odd: ' ü "quoted" {json} \\ ' }
+        const headers = {
+          ce_id: 'x',
+          traceparent: '00-a',
+          'content-type': 'application/json',
+          empty: '',
+          odd: ' ü "quoted" {json} \\ ',
+        }
         const value = Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256))
         await backend.bus.produce([{ topic, key: 'k "1"', headers, value }])
         const seen: { key: string; headers: object; value: Buffer }[] = []
@@ -131,9 +173,16 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
       })
 
       it('carries an event of 900 kB', async () => {
-        const wide = defineEvent({ ...happened, data: closed({ key: Type.String(), text: Type.String() }), key, example: { key: 'a', text: '' } })
+        const wide = defineEvent({
+          ...happened,
+          data: closed({ key: Type.String(), text: Type.String() }),
+          key,
+          example: { key: 'a', text: '' },
+        })
         const text = 'x'.repeat(900_000)
-        await backend.bus.produce([toRecord(wide.create({ key: 'a', text }, { source: '//test', now: new Date() }), topic)])
+        await backend.bus.produce([
+          toRecord(wide.create({ key: 'a', text }, { source: '//test', now: new Date() }), topic),
+        ])
         let seen = 0
         const sized = handler({
           name: 'contract.size',
@@ -216,7 +265,8 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
           name: 'contract.echo',
           on: happened,
           emits: [echoed],
-          handle: async (event) => ok(emit(echoed, echoed.create(event.data, { source: '//test', now: new Date(), causedBy: event }))),
+          handle: async (event) =>
+            ok(emit(echoed, echoed.create(event.data, { source: '//test', now: new Date(), causedBy: event }))),
         })
         const heard: Envelope[] = []
         const listen = handler({
@@ -275,7 +325,12 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         expect(stored).to.deep.equal([])
         // Somebody else applied the event meanwhile and moved the cursor past it.
         const end = (await lastPosition(partition)) as string
-        await backend.owner.query('insert into platform.cursors values (?, ?, ?, ?)', ['contract', topic.name, partition, end])
+        await backend.owner.query('insert into platform.cursors values (?, ?, ?, ?)', [
+          'contract',
+          topic.name,
+          partition,
+          end,
+        ])
         hold.open()
         await drained(consuming)
         await send(create('a', 2))
@@ -312,7 +367,9 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
           }),
         ])
         await drained(consuming)
-        expect(await applied()).to.deep.equal(Array.from({ length: 50 }, (_, n) => `a${n}`).filter((one) => one !== 'a31'))
+        expect(await applied()).to.deep.equal(
+          Array.from({ length: 50 }, (_, n) => `a${n}`).filter((one) => one !== 'a31'),
+        )
         const [letter, ...others] = await letters()
         expect(others).to.deep.equal([])
         expect(letter).to.include({ code: 'handler_failed', reason: 'poison', attempts: 3 })
@@ -330,7 +387,13 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         ])
         await drained(consuming)
         const [letter] = await letters()
-        expect(letter).to.include({ code: 'plan_unknown', reason: 'never', attempts: 1, key: 'a', partition: partitionOf('a', 4) })
+        expect(letter).to.include({
+          code: 'plan_unknown',
+          reason: 'never',
+          attempts: 1,
+          key: 'a',
+          partition: partitionOf('a', 4),
+        })
         expect(letter?.headers).to.deep.equal(record.headers)
         expect(letter?.value.equals(record.value)).to.equal(true)
         expect(letter?.position).to.equal(await lastPosition(partitionOf('a', 4)))
@@ -351,7 +414,9 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
           { backoffMs: [1, 1, 1] },
         )
         await drained(consuming)
-        expect((await letters()).map(({ attempts: tried, reason }) => [tried, reason])).to.deep.equal([[4, 'still down']])
+        expect((await letters()).map(({ attempts: tried, reason }) => [tried, reason])).to.deep.equal([
+          [4, 'still down'],
+        ])
         expect(attempts).to.equal(4)
         expect(await applied()).to.deep.equal([])
       })
@@ -359,11 +424,19 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
       const malformed: [string, (record: OutgoingRecord) => OutgoingRecord, string][] = [
         ['data that breaks its schema', (one) => ({ ...one, value: Buffer.from('{"key":"a"}') }), 'event_invalid'],
         ['a value that is no JSON', (one) => ({ ...one, value: Buffer.from([0xff]) }), 'event_malformed'],
-        ['headers without an id', ({ headers: { ce_id: _id, ...headers }, ...one }) => ({ ...one, headers }), 'event_malformed'],
+        [
+          'headers without an id',
+          ({ headers: { ce_id: _id, ...headers }, ...one }) => ({ ...one, headers }),
+          'event_malformed',
+        ],
       ]
       for (const [what, bend, code] of malformed)
         it(`dead-letter ${what} beside good events`, async () => {
-          await backend.bus.produce([outgoing(create('a', 1)), bend(outgoing(create('a', 2))), outgoing(create('a', 3))])
+          await backend.bus.produce([
+            outgoing(create('a', 1)),
+            bend(outgoing(create('a', 2))),
+            outgoing(create('a', 3)),
+          ])
           await drained(await run([recording()]))
           expect(await applied()).to.deep.equal(['a1', 'a3'])
           expect((await letters()).map((one) => one.code)).to.deep.equal([code])
@@ -372,7 +445,9 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
       it('dead-letter what a handler decides to, with its effects', async () => {
         await send(create('a', 1))
         await drained(await run([recording(() => deadLetter('price_unknown', 'no plan'))]))
-        expect((await letters()).map(({ code, reason }) => [code, reason])).to.deep.equal([['price_unknown', 'no plan']])
+        expect((await letters()).map(({ code, reason }) => [code, reason])).to.deep.equal([
+          ['price_unknown', 'no plan'],
+        ])
         expect(await applied()).to.deep.equal(['a1'])
       })
     })
@@ -435,7 +510,14 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         const late = backend.db.transaction(next, { locks }).then(() => {
           done = true
         })
-        const waiting = async () => Number((await backend.owner.query<{ n: string }>("select count(*) as n from pg_locks where locktype = 'advisory' and not granted"))[0]?.n) > 0
+        const waiting = async () =>
+          Number(
+            (
+              await backend.owner.query<{ n: string }>(
+                "select count(*) as n from pg_locks where locktype = 'advisory' and not granted",
+              )
+            )[0]?.n,
+          ) > 0
         await eventually('the later writer waits or is done', async () => done || (await waiting()))
         hold.open()
         await Promise.all([early, late])
@@ -493,7 +575,9 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
           throw new Error('down')
         })
         const first = await run([down], { backoffMs: [60_000] })
-        await eventually('it waits for the next attempt', () => lines.some(({ message }) => message.includes('trying again')))
+        await eventually('it waits for the next attempt', () =>
+          lines.some(({ message }) => message.includes('trying again')),
+        )
         const begun = performance.now()
         await first.stop()
         expect(performance.now() - begun).to.be.lessThan(1_500)

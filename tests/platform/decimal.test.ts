@@ -34,7 +34,21 @@ describe('platform/decimal', () => {
   })
 
   it('reads nothing but plain decimals', () => {
-    for (const text of ['', ' 1', '1 ', '+1', '.5', '1.', '1e3', '0x10', '1,5', 'NaN', '١', '1.0000000000001', '9'.repeat(31)])
+    for (const text of [
+      '',
+      ' 1',
+      '1 ',
+      '+1',
+      '.5',
+      '1.',
+      '1e3',
+      '0x10',
+      '1,5',
+      'NaN',
+      '١',
+      '1.0000000000001',
+      '9'.repeat(31),
+    ])
       expect(tryDecimal(text), text).to.equal(null)
     expect(() => decimal('one')).to.throw(RangeError)
     expect(tryDecimal('-0')).to.equal(0n)

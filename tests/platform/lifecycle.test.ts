@@ -38,7 +38,9 @@ describe('platform/lifecycle', () => {
     })
     await lifecycle.close()
     expect(closed).to.deep.equal(['bus', 'database'])
-    expect(lines).to.deep.equal([{ level: 'error', message: 'closing failed', fields: { part: 'bus', error: 'stuck' } }])
+    expect(lines).to.deep.equal([
+      { level: 'error', message: 'closing failed', fields: { part: 'bus', error: 'stuck' } },
+    ])
   })
 
   it('closes once when asked twice', async () => {

@@ -11,9 +11,18 @@ describe('platform/log', () => {
     const log = openLog({ level: 'info', file }).child({ group: 'metering' })
     log.debug('not this')
     log.info('started', { token: 'sesame', api_key: 'atom_x', headers: { authorization: 'Bearer y' }, port: 8050 })
-    const lines = (await readFile(file, 'utf8')).trim().split('\n').map((line) => JSON.parse(line))
+    const lines = (await readFile(file, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
     expect(lines).to.have.length(1)
-    expect(lines[0]).to.include({ msg: 'started', group: 'metering', port: 8050, token: '[Redacted]', api_key: '[Redacted]' })
+    expect(lines[0]).to.include({
+      msg: 'started',
+      group: 'metering',
+      port: 8050,
+      token: '[Redacted]',
+      api_key: '[Redacted]',
+    })
     expect(lines[0].headers.authorization).to.equal('[Redacted]')
     await rm(folder, { recursive: true })
   })

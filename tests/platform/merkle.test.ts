@@ -16,9 +16,16 @@ function definition(leaves: readonly Uint8Array[]): Buffer {
 }
 
 /** The leaves of the test data that certificate transparency logs publish roots for. */
-const published = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'].map(
-  (hex) => Buffer.from(hex, 'hex'),
-)
+const published = [
+  '',
+  '00',
+  '10',
+  '2021',
+  '3031',
+  '40414243',
+  '5051525354555657',
+  '606162636465666768696a6b6c6d6e6f',
+].map((hex) => Buffer.from(hex, 'hex'))
 
 describe('platform/merkle', () => {
   it('has the published roots of the certificate transparency test tree', () => {
@@ -36,7 +43,9 @@ describe('platform/merkle', () => {
   it('is the tree of RFC 6962 for any number of leaves', () => {
     const leaves = Array.from({ length: 70 }, (_, index) => Buffer.from(`leaf ${index}`))
     for (let count = 0; count <= leaves.length; count++)
-      expect(merkleRoot(leaves.slice(0, count)), `${count} leaves`).to.equal(definition(leaves.slice(0, count)).toString('hex'))
+      expect(merkleRoot(leaves.slice(0, count)), `${count} leaves`).to.equal(
+        definition(leaves.slice(0, count)).toString('hex'),
+      )
   })
 
   it('never takes a node for a leaf', () => {

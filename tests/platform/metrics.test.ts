@@ -11,7 +11,9 @@ describe('platform/metrics', () => {
     const metrics = createMetrics()
     metrics.counter('atom_events_total', 'Events', ['group']).inc({ group: 'a' })
     metrics.counter('atom_events_total', 'Events', ['group']).inc({ group: 'a' }, 2)
-    expect(await metrics.text()).to.contain('# TYPE atom_events_total counter').and.contain('atom_events_total{group="a"} 3')
+    expect(await metrics.text())
+      .to.contain('# TYPE atom_events_total counter')
+      .and.contain('atom_events_total{group="a"} 3')
   })
 
   it('finds the bound below which a share of all observations lie, over every label', async () => {

@@ -21,7 +21,10 @@ describe('platform/migrate', () => {
   it('applies files in name order, once', async () => {
     await writeFile(join(folder, '002_second.sql'), 'insert into public.places values (2)')
     await writeFile(join(folder, '001_first.sql'), 'create table public.places (n int)')
-    expect(await migrate(database.server, folder)).to.deep.equal({ applied: ['001_first.sql', '002_second.sql'], total: 2 })
+    expect(await migrate(database.server, folder)).to.deep.equal({
+      applied: ['001_first.sql', '002_second.sql'],
+      total: 2,
+    })
     expect(await migrate(database.server, folder)).to.deep.equal({ applied: [], total: 2 })
     expect(await database.as('postgres').query('select n from public.places')).to.deep.equal([{ n: 2 }])
   })
@@ -52,6 +55,7 @@ describe('platform/migrate', () => {
 
   it('lets tests touch databases only whose name says test', () => {
     expect(testName('atom_test_7')).to.equal('atom_test_7')
-    for (const name of ['atom', 'postgres', 'atom_prod', 'test"; drop']) expect(() => testName(name)).to.throw('refused')
+    for (const name of ['atom', 'postgres', 'atom_prod', 'test"; drop'])
+      expect(() => testName(name)).to.throw('refused')
   })
 })

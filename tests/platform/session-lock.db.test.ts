@@ -21,7 +21,11 @@ describe('platform/session-lock', () => {
     return lock
   }
   const holders = () =>
-    database.as('postgres').query<{ pid: number }>("select pid from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())")
+    database
+      .as('postgres')
+      .query<{ pid: number }>(
+        "select pid from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())",
+      )
 
   it('is held by one at a time, and by the next after its release', async () => {
     const first = hold()
@@ -40,7 +44,10 @@ describe('platform/session-lock', () => {
     await eventually('it is held', lock.held)
     const [holder] = await holders()
     await database.as('postgres').query('select pg_terminate_backend(?)', [holder?.pid])
-    await eventually('it is held by another connection', async () => lock.held() && (await holders())[0]?.pid !== holder?.pid)
+    await eventually(
+      'it is held by another connection',
+      async () => lock.held() && (await holders())[0]?.pid !== holder?.pid,
+    )
   })
 
   it('leaves no connection behind when it is released before it was held', async () => {
@@ -49,7 +56,9 @@ describe('platform/session-lock', () => {
     await new Promise((resolve) => setImmediate(resolve))
     await lock.release()
     await eventually('no session is left', async () => {
-      const sessions = await database.as('postgres').query('select 1 from pg_stat_activity where datname = current_database() and usename = ?', ['atom_metering'])
+      const sessions = await database
+        .as('postgres')
+        .query('select 1 from pg_stat_activity where datname = current_database() and usename = ?', ['atom_metering'])
       return sessions.length === 0
     })
     expect([lock.held(), await holders()]).to.deep.equal([false, []])

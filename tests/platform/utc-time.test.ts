@@ -6,9 +6,12 @@ import { holds } from '../support/property.ts'
 describe('platform/utc-time', () => {
   it('reads every instant that it writes', () =>
     holds(
-      fc.property(fc.date({ min: new Date('1970-01-01'), max: new Date('2199-12-31'), noInvalidDate: true }), (time) => {
-        expect(parseUtcTime(time.toISOString())?.getTime()).to.equal(time.getTime())
-      }),
+      fc.property(
+        fc.date({ min: new Date('1970-01-01'), max: new Date('2199-12-31'), noInvalidDate: true }),
+        (time) => {
+          expect(parseUtcTime(time.toISOString())?.getTime()).to.equal(time.getTime())
+        },
+      ),
     ))
 
   const read: [string, string][] = [
@@ -57,6 +60,9 @@ describe('platform/utc-time', () => {
 
   it('bounds a month by its first instant and the one of the next', () => {
     const { start, end } = periodBounds('2026-12')
-    expect([start.toISOString(), end.toISOString()]).to.deep.equal(['2026-12-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z'])
+    expect([start.toISOString(), end.toISOString()]).to.deep.equal([
+      '2026-12-01T00:00:00.000Z',
+      '2027-01-01T00:00:00.000Z',
+    ])
   })
 })

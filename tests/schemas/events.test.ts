@@ -1,10 +1,10 @@
+import { Type } from '@sinclair/typebox'
 import { expect } from 'chai'
 import { fromRecord, toRecord } from '../../platform/bus/binary-mode.ts'
 import { defineEvent, EventInvalid } from '../../schemas/define-event.ts'
 import { closed } from '../../schemas/envelope.ts'
 import { eventTypes } from '../../schemas/index.ts'
 import { deadLetterTopic, topicList, topics } from '../../schemas/topics.ts'
-import { Type } from '@sinclair/typebox'
 
 const options = { source: '//test', now: new Date('2026-11-02T10:00:00Z') }
 const GROUPS = ['marketplace', 'governance', 'metering', 'analytics']
@@ -28,7 +28,15 @@ describe('schemas: events', () => {
       it('carries its example through the bus unchanged', () => {
         const event = definition.create(example, options)
         const { key, headers, value } = toRecord(event, topic)
-        const record = { topic: topic.name, partition: 0, position: '1:1', key, headers, value, recordedAt: new Date(0) }
+        const record = {
+          topic: topic.name,
+          partition: 0,
+          position: '1:1',
+          key,
+          headers,
+          value,
+          recordedAt: new Date(0),
+        }
         expect(fromRecord(record)).to.deep.equal(event)
         expect(event).to.include({ type, dataschema: `atom:${type}:${version}` })
       })
@@ -45,7 +53,9 @@ describe('schemas: events', () => {
         for (const name of Object.keys(good).filter((one) => one !== 'package')) {
           const { [name]: _gone, ...less } = good
           expect(() => definition.create(less, options), `without ${name}`).to.throw(EventInvalid)
-          expect(() => definition.create({ ...good, [name]: Symbol.iterator }, options), `bent ${name}`).to.throw(EventInvalid)
+          expect(() => definition.create({ ...good, [name]: Symbol.iterator }, options), `bent ${name}`).to.throw(
+            EventInvalid,
+          )
         }
         expect(() => definition.create({ ...good, password: 'x' }, options)).to.throw(EventInvalid, 'additional')
         for (const junk of [null, undefined, [], 'text', 7]) expect(definition.problem(junk)).to.be.a('string')
@@ -69,13 +79,24 @@ describe('schemas: events', () => {
     const version = `1.0.0-${'a'.repeat(122)}`
     expect(version).to.have.length(128)
     for (const definition of eventTypes.filter(({ topic }) => topic === topics.wpk))
-      expect(definition.problem({ ...(definition.example as object), name: 'n'.repeat(128), version }), definition.type).to.equal(null)
+      expect(
+        definition.problem({ ...(definition.example as object), name: 'n'.repeat(128), version }),
+        definition.type,
+      ).to.equal(null)
     expect(submitted.problem({ ...(submitted.example as object), name: '' })).to.be.a('string')
   })
 
   it('compiles its schema when it is first used, so a definition that cannot be checked fails there', () => {
     const data = closed({ a: Type.String({ pattern: '[' }) })
-    const broken = defineEvent({ type: 'a.b', version: 1, topic: topics.wpk, description: 'x.', data, key: () => 'k', example: { a: '' } })
+    const broken = defineEvent({
+      type: 'a.b',
+      version: 1,
+      topic: topics.wpk,
+      description: 'x.',
+      data,
+      key: () => 'k',
+      example: { a: '' },
+    })
     expect(() => broken.problem({ a: '' })).to.throw()
   })
 })
@@ -86,10 +107,12 @@ describe('schemas: topics', () => {
       expect(lint(name), name).to.equal(true)
       expect(partitions).to.be.greaterThan(0)
       expect(retentionDays).to.be.greaterThan(0)
-      for (const group of GROUPS) expect(lint(deadLetterTopic(name, group)), deadLetterTopic(name, group)).to.equal(true)
+      for (const group of GROUPS)
+        expect(lint(deadLetterTopic(name, group)), deadLetterTopic(name, group)).to.equal(true)
     })
 
   it('the lint refuses what it should', () => {
-    for (const name of ['atom_wpk', 'atom', 'Atom.wpk', 'atom.wpk_events', `atom.${'x'.repeat(60)}`]) expect(lint(name), name).to.equal(false)
+    for (const name of ['atom_wpk', 'atom', 'Atom.wpk', 'atom.wpk_events', `atom.${'x'.repeat(60)}`])
+      expect(lint(name), name).to.equal(false)
   })
 })

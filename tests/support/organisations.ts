@@ -22,11 +22,20 @@ export type Organisations = {
 }
 
 /** The operator `atom` and the members named, with real tokens, API keys and signing keys. No visitor. */
-export async function openOrganisations(database: TestDatabase, members: readonly string[], now: Clock): Promise<Organisations> {
+export async function openOrganisations(
+  database: TestDatabase,
+  members: readonly string[],
+  now: Clock,
+): Promise<Organisations> {
   const folder = await mkdtemp(join(tmpdir(), 'atom-test-orgs-'))
   const app = database.as('atom_app')
   const owner = database.as('postgres')
-  const tokens = await openTokenIssuer({ keyFile: join(folder, 'issuer.json'), issuer: 'atom-test', operatorOrg: 'atom', now })
+  const tokens = await openTokenIssuer({
+    keyFile: join(folder, 'issuer.json'),
+    issuer: 'atom-test',
+    operatorOrg: 'atom',
+    now,
+  })
   for (const org of ['atom', ...members])
     await owner.query('insert into platform.orgs (org, display_name, kind, created_at) values (?, ?, ?, ?)', [
       org,
@@ -41,7 +50,9 @@ export async function openOrganisations(database: TestDatabase, members: readonl
       (await app.transaction((tx) => createApiKey(tx, org, scopes, now()), { scope: { org, operator: false } })).key,
     async signingKey(org, kind = 'P-256') {
       const { publicKey, privateKey } =
-        kind === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ec', { namedCurve: 'P-256' })
+        kind === 'rsa'
+          ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+          : generateKeyPairSync('ec', { namedCurve: 'P-256' })
       const { keyId, pem, algorithm } = readPublicKey(publicKey.export({ format: 'pem', type: 'spki' }).toString())
       if (org !== null)
         await app.transaction(

@@ -2,7 +2,14 @@ import { createHash, sign } from 'node:crypto'
 import { bundleToJSON, toMessageSignatureBundle } from '@sigstore/bundle'
 import type { SigningKey } from './organisations.ts'
 
-export type Change = { name?: string; version?: string; mode?: 'manual' | 'auto'; tags?: string[]; description?: string; command?: string }
+export type Change = {
+  name?: string
+  version?: string
+  mode?: 'manual' | 'auto'
+  tags?: string[]
+  description?: string
+  command?: string
+}
 
 /** A small valid package as JSON bytes. */
 export function packageBytes({ name = 'restart-workers', version = '1.0.0', mode, ...more }: Change = {}): Buffer {
@@ -18,7 +25,8 @@ export function packageBytes({ name = 'restart-workers', version = '1.0.0', mode
 }
 
 /** What `openssl dgst -sha256 -sign` and `cosign sign-blob` write: base64 of the DER (or PKCS #1) signature. */
-export const signatureOf = (bytes: Uint8Array, key: SigningKey): string => sign('sha256', bytes, key.privateKey).toString('base64')
+export const signatureOf = (bytes: Uint8Array, key: SigningKey): string =>
+  sign('sha256', bytes, key.privateKey).toString('base64')
 
 export type BundleJson = {
   mediaType: string
@@ -37,7 +45,10 @@ export function bundleOf(bytes: Uint8Array, key: SigningKey): BundleJson {
 }
 
 /** The JSON body of an upload with a detached signature. */
-export const uploadOf = (bytes: Buffer, key: SigningKey): { content: string; content_encoding: 'base64'; signature: string } => ({
+export const uploadOf = (
+  bytes: Buffer,
+  key: SigningKey,
+): { content: string; content_encoding: 'base64'; signature: string } => ({
   content: bytes.toString('base64'),
   content_encoding: 'base64',
   signature: signatureOf(bytes, key),

@@ -3,7 +3,11 @@ import fc from 'fast-check'
 /** Runs a property; a failure names the seed and path to run it again with (ATOM_SEED, ATOM_PATH). */
 export async function holds<T>(property: fc.IProperty<T> | fc.IAsyncProperty<T>, runs = 200): Promise<void> {
   const { ATOM_SEED: seed, ATOM_PATH: path } = process.env
-  const options: fc.Parameters<T> = { numRuns: runs, ...(seed ? { seed: Number(seed) } : {}), ...(path ? { path } : {}) }
+  const options: fc.Parameters<T> = {
+    numRuns: runs,
+    ...(seed ? { seed: Number(seed) } : {}),
+    ...(path ? { path } : {}),
+  }
   const details = await fc.check(property as fc.IAsyncProperty<T>, options)
   if (!details.failed) return
   const again = `ATOM_SEED=${details.seed} ATOM_PATH=${details.counterexamplePath}`

@@ -10,7 +10,13 @@ export function recordingLog(): { log: Log; lines: LogLine[] } {
       (level: LogLine['level']) =>
       (message: string, fields: object = {}) =>
         void lines.push({ level, message, fields: { ...more, ...fields } })
-    return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: (fields) => make({ ...more, ...fields }) }
+    return {
+      debug: at('debug'),
+      info: at('info'),
+      warn: at('warn'),
+      error: at('error'),
+      child: (fields) => make({ ...more, ...fields }),
+    }
   }
   return { log: make({}), lines }
 }

@@ -7,7 +7,11 @@ export type Counts = { passed: number; failed: number; skipped: number }
 
 /** Runs the files named on the command line in one mocha; a file that cannot be loaded is one failed test. */
 async function main(files: readonly string[]): Promise<number> {
-  const mocha = new Mocha({ reporter: process.env.ATOM_TEST_REPORTER ?? 'spec', timeout: 10_000, rootHooks: mochaHooks })
+  const mocha = new Mocha({
+    reporter: process.env.ATOM_TEST_REPORTER ?? 'spec',
+    timeout: 10_000,
+    rootHooks: mochaHooks,
+  })
   mocha.lazyLoadFiles(true)
   for (const file of files) {
     try {
@@ -44,7 +48,8 @@ async function main(files: readonly string[]): Promise<number> {
 }
 
 function report(suites: { file: string; ms: number }[]): void {
-  for (const { file, ms } of suites.sort((a, b) => b.ms - a.ms).slice(0, 25)) console.log(`${String(ms).padStart(7)} ms  ${file}`)
+  for (const { file, ms } of suites.sort((a, b) => b.ms - a.ms).slice(0, 25))
+    console.log(`${String(ms).padStart(7)} ms  ${file}`)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)

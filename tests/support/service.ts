@@ -27,7 +27,15 @@ export async function startService(routes: readonly Route[], authenticate: Authe
     ready: () => true,
     now: () => new Date(0),
   })
-  const app = createService({ name: 'test', routes, authenticate, health, metrics: createMetrics(), log, corsOrigins: [] })
+  const app = createService({
+    name: 'test',
+    routes,
+    authenticate,
+    health,
+    metrics: createMetrics(),
+    log,
+    corsOrigins: [],
+  })
   const running = await listen(app, 'test', 0, '127.0.0.1')
   const url = `http://127.0.0.1:${running.port}`
   return {
@@ -41,7 +49,12 @@ export async function startService(routes: readonly Route[], authenticate: Authe
       const response = await fetch(url + path, { method, headers, ...(sent === undefined ? {} : { body: sent }) })
       const bytes = Buffer.from(await response.arrayBuffer())
       const isJson = /json/.test(response.headers.get('content-type') ?? '')
-      return { status: response.status, body: (isJson ? JSON.parse(bytes.toString('utf8')) : {}) as B, bytes, headers: response.headers }
+      return {
+        status: response.status,
+        body: (isJson ? JSON.parse(bytes.toString('utf8')) : {}) as B,
+        bytes,
+        headers: response.headers,
+      }
     },
     close: running.close,
   }

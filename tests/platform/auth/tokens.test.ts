@@ -25,7 +25,8 @@ describe('platform/auth/tokens', () => {
   after(() => rm(folder, { recursive: true }))
   afterEach(() => clock.set('2026-11-02T10:00:00Z'))
 
-  const open = (file: string) => openTokenIssuer({ keyFile: file, issuer: 'atom-test', operatorOrg: 'atom', now: clock })
+  const open = (file: string) =>
+    openTokenIssuer({ keyFile: file, issuer: 'atom-test', operatorOrg: 'atom', now: clock })
   const claims = { sub: 'someone', org: 'demo', roles: ['partner'] }
 
   /** A token like ours, signed with our own key, with what is given in place of what is right. */
@@ -43,7 +44,8 @@ describe('platform/auth/tokens', () => {
     const key = createPrivateKey({ key: change.key ?? keys.privateJwk, format: 'jwk' })
     return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
   }
-  const refused = async (token: string) => expect(await rejected(issuer.verify(token))).to.include({ code: 'credential_invalid', status: 401 })
+  const refused = async (token: string) =>
+    expect(await rejected(issuer.verify(token))).to.include({ code: 'credential_invalid', status: 401 })
 
   it('verifies what it issued, also after a restart', async () => {
     const token = await issuer.issue({ sub: 'ada', org: 'demo', roles: ['partner', 'tenant'], ttlSeconds: 60 })
@@ -113,7 +115,8 @@ describe('platform/auth/tokens', () => {
     const raised = { ...JSON.parse(Buffer.from(payload, 'base64url').toString()), org: 'atom', roles: ['admin'] }
     await refused(`${header}.${part(raised)}.${signature}`)
     await refused(`${header}.${payload}.${Buffer.from(signature, 'base64url').reverse().toString('base64url')}`)
-    for (const junk of ['', '.', '..', `${header}.${payload}`, `${header}.${payload}.${signature}.x`, 'x'.repeat(4096)]) await refused(junk)
+    for (const junk of ['', '.', '..', `${header}.${payload}`, `${header}.${payload}.${signature}.x`, 'x'.repeat(4096)])
+      await refused(junk)
   })
 
   it('refuses the key of another installation', async () => {
@@ -122,7 +125,8 @@ describe('platform/auth/tokens', () => {
   })
 
   it('drops roles that do not belong to the kind of organisation', async () => {
-    const rolesIn = async (org: string, roles: unknown[]) => (await issuer.verify(signed({ payload: { org, roles } }))).roles
+    const rolesIn = async (org: string, roles: unknown[]) =>
+      (await issuer.verify(signed({ payload: { org, roles } }))).roles
     expect(await rolesIn('demo', ['admin', 'reviewer', 'finance', 'data', 'partner'])).to.deep.equal(['partner'])
     expect(await rolesIn('atom', ['partner', 'tenant', 'reviewer'])).to.deep.equal(['reviewer'])
     expect(await rolesIn('demo', ['root', 7, null, { role: 'tenant' }])).to.deep.equal([])

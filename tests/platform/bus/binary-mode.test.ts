@@ -93,7 +93,9 @@ describe('platform/bus/binary-mode', () => {
     it(`refuses a record without ce_${name}, for good`, () => {
       const record = received(sample)
       delete record.headers[`ce_${name}`]
-      expect(() => fromRecord(record)).to.throw(NotACloudEvent, `ce_${name}`).with.property('retriable', false)
+      expect(() => fromRecord(record))
+        .to.throw(NotACloudEvent, `ce_${name}`)
+        .with.property('retriable', false)
     })
 
   it('refuses another version of the specification', () => {
@@ -110,6 +112,8 @@ describe('platform/bus/binary-mode', () => {
   ]
   for (const [what, value] of values)
     it(`refuses ${what} as data`, () => {
-      expect(() => fromRecord({ ...received(sample), value })).to.throw(NotACloudEvent, 'not JSON').with.property('code', 'event_malformed')
+      expect(() => fromRecord({ ...received(sample), value }))
+        .to.throw(NotACloudEvent, 'not JSON')
+        .with.property('code', 'event_malformed')
     })
 })

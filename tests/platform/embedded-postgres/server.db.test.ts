@@ -32,7 +32,8 @@ describe('platform/embedded-postgres/server', function () {
     const db = openDb({ socketFolder: server.socketFolder, database: 'postgres' }, 'postgres', 1)
     return db.query(sql).finally(db.close)
   }
-  const pid = async () => Number((await readFile(join(home, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '0')).split('\n')[0])
+  const pid = async () =>
+    Number((await readFile(join(home, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '0')).split('\n')[0])
   const alive = (process_: number) => {
     try {
       process.kill(process_, 0)
@@ -43,7 +44,10 @@ describe('platform/embedded-postgres/server', function () {
   }
 
   it('starts, is joined by a second starter, and stops without leaving a process', async () => {
-    const [first, second] = await Promise.all([startEmbeddedPostgres(home, silentLog), startEmbeddedPostgres(home, silentLog)])
+    const [first, second] = await Promise.all([
+      startEmbeddedPostgres(home, silentLog),
+      startEmbeddedPostgres(home, silentLog),
+    ])
     socketFolder = first.socketFolder
     expect([first.adopted, second.adopted].sort()).to.deep.equal([false, true])
     expect(second.socketFolder).to.equal(first.socketFolder)
@@ -64,7 +68,9 @@ describe('platform/embedded-postgres/server', function () {
       await startEmbeddedPostgres(${JSON.stringify(home)}, silentLog)
       console.log('started')
       setInterval(() => {}, 1000)`
-    const starter = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const starter = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     child = starter
     const exited = once(starter, 'exit')
     await once(starter.stdout, 'data')

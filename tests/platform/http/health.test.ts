@@ -4,11 +4,21 @@ import type { PolicyStatus } from '../../../platform/policies.ts'
 
 describe('platform/http/health', () => {
   const report = (checks: HealthCheck[], policies: PolicyStatus[] = [], ready = true) =>
-    createHealth({ service: 's', version: '1', checks, policies: async () => policies, ready: () => ready, now: () => new Date(0) }).report()
+    createHealth({
+      service: 's',
+      version: '1',
+      checks,
+      policies: async () => policies,
+      ready: () => ready,
+      now: () => new Date(0),
+    }).report()
   const ok: HealthCheck = { name: 'database', run: async () => ({ status: 'ok', detail: 'fine' }) }
 
   it('is ok while every check is', async () => {
-    expect(await report([ok])).to.deep.include({ status: 'ok', checks: [{ name: 'database', status: 'ok', detail: 'fine' }] })
+    expect(await report([ok])).to.deep.include({
+      status: 'ok',
+      checks: [{ name: 'database', status: 'ok', detail: 'fine' }],
+    })
   })
 
   it('is degraded by a failed check, a throwing one, or a violated policy', async () => {
@@ -20,7 +30,10 @@ describe('platform/http/health', () => {
       },
     }
     expect((await report([ok, failed])).status).to.equal('degraded')
-    expect(await report([broken])).to.deep.include({ status: 'degraded', checks: [{ name: 'model', status: 'failed', detail: 'gone' }] })
+    expect(await report([broken])).to.deep.include({
+      status: 'degraded',
+      checks: [{ name: 'model', status: 'failed', detail: 'gone' }],
+    })
     expect((await report([ok], [{ id: 'P-1', status: 'violated', detail: '' }])).status).to.equal('degraded')
     expect((await report([ok], [{ id: 'P-1', status: 'not_applicable', detail: '' }])).status).to.equal('ok')
   })

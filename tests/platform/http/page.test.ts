@@ -3,17 +3,17 @@ import fc from 'fast-check'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { holds } from '../../support/property.ts'
 
-const after = (query: string) => pageRequest(new URLSearchParams(query), ['uuid'])
+const asked = (query: string) => pageRequest(new URLSearchParams(query), ['uuid'])
 
 describe('platform/http/page', () => {
   it('reads limit and cursor, with a default', () => {
-    expect(after('')).to.deep.equal({ limit: 50, after: null })
-    expect(after('limit=500')).to.deep.equal({ limit: 500, after: null })
+    expect(asked('')).to.deep.equal({ limit: 50, after: null })
+    expect(asked('limit=500')).to.deep.equal({ limit: 500, after: null })
   })
 
   for (const query of ['limit=0', 'limit=501', 'limit=-1', 'limit=1.5', 'limit=', 'limit=ten', 'limit=%20'])
     it(`refuses ${query}`, () => {
-      expect(() => after(query))
+      expect(() => asked(query))
         .to.throw('`limit`')
         .with.property('code', 'parameter_invalid')
     })
@@ -30,7 +30,7 @@ describe('platform/http/page', () => {
     ),
   ))
     it(`refuses the cursor «${cursor}»`, () => {
-      expect(() => after(`cursor=${cursor}`))
+      expect(() => asked(`cursor=${cursor}`))
         .to.throw('`cursor`')
         .with.property('status', 400)
     })

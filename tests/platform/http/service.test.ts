@@ -1,7 +1,7 @@
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
-import { expect } from 'chai'
 import { Type } from '@sinclair/typebox'
+import { expect } from 'chai'
 import { authError } from '../../../platform/auth/errors.ts'
 import type { Principal } from '../../../platform/auth/principal.ts'
 import { createHealth } from '../../../platform/http/health.ts'
@@ -16,7 +16,13 @@ import { recordingLog } from '../../support/recording-log.ts'
 const PORTAL = 'http://127.0.0.1:8080'
 const visitor: Principal = { org: 'demo', subject: 'visitor', roles: [], scopes: ['read'], kind: 'visitor' }
 const partner: Principal = { org: 'demo', subject: 'ada', roles: ['partner'], scopes: [], kind: 'token' }
-const key = (scopes: Principal['scopes']): Principal => ({ org: 'demo', subject: 'key:x', roles: [], scopes, kind: 'api-key' })
+const key = (scopes: Principal['scopes']): Principal => ({
+  org: 'demo',
+  subject: 'key:x',
+  roles: [],
+  scopes,
+  kind: 'api-key',
+})
 const callers: Record<string, Principal> = {
   'Bearer partner': partner,
   'Bearer read-key': key(['read']),
@@ -31,7 +37,13 @@ describe('platform/http/service', () => {
   let url: string
 
   const routes: Route[] = [
-    { method: 'GET', path: '/things/:id', summary: '', access: everyone, handle: async ({ params, query }) => ({ status: 200, body: { ...params, q: query.get('q') } }) },
+    {
+      method: 'GET',
+      path: '/things/:id',
+      summary: '',
+      access: everyone,
+      handle: async ({ params, query }) => ({ status: 200, body: { ...params, q: query.get('q') } }),
+    },
     {
       method: 'POST',
       path: '/things',
@@ -40,10 +52,39 @@ describe('platform/http/service', () => {
       maxBytes: 1_000,
       handle: async (call) => ({ status: 201, body: checked(Body, jsonBody(call)) }),
     },
-    { method: 'DELETE', path: '/things/:id', summary: '', access: { roles: ['partner'] }, handle: async () => ({ status: 204 }) },
-    { method: 'POST', path: '/look', summary: '', access: { roles: ['partner'], visitor: true }, handle: async (call) => ({ status: 200, body: jsonBody(call, { anyType: true }) }) },
-    { method: 'GET', path: '/trace', summary: '', access: everyone, handle: async ({ traceparent }) => ({ status: 200, body: { traceparent } }) },
-    { method: 'GET', path: '/bytes', summary: '', access: everyone, handle: async () => ({ status: 200, bytes: Buffer.from('a\0b'), type: 'application/yaml', headers: { etag: '"x"' } }) },
+    {
+      method: 'DELETE',
+      path: '/things/:id',
+      summary: '',
+      access: { roles: ['partner'] },
+      handle: async () => ({ status: 204 }),
+    },
+    {
+      method: 'POST',
+      path: '/look',
+      summary: '',
+      access: { roles: ['partner'], visitor: true },
+      handle: async (call) => ({ status: 200, body: jsonBody(call, { anyType: true }) }),
+    },
+    {
+      method: 'GET',
+      path: '/trace',
+      summary: '',
+      access: everyone,
+      handle: async ({ traceparent }) => ({ status: 200, body: { traceparent } }),
+    },
+    {
+      method: 'GET',
+      path: '/bytes',
+      summary: '',
+      access: everyone,
+      handle: async () => ({
+        status: 200,
+        bytes: Buffer.from('a\0b'),
+        type: 'application/yaml',
+        headers: { etag: '"x"' },
+      }),
+    },
     {
       method: 'GET',
       path: '/broken',
@@ -67,7 +108,14 @@ describe('platform/http/service', () => {
   before(async () => {
     const metrics = createMetrics()
     const now = () => new Date('2026-11-02T10:00:00Z')
-    const health = createHealth({ service: 'test', version: '1.2.3', checks: [], policies: async () => [], ready: () => ready, now })
+    const health = createHealth({
+      service: 'test',
+      version: '1.2.3',
+      checks: [],
+      policies: async () => [],
+      ready: () => ready,
+      now,
+    })
     const authenticate = async (authorization: string | undefined) => {
       if (authorization === undefined) return visitor
       const principal = callers[authorization]
@@ -81,8 +129,11 @@ describe('platform/http/service', () => {
   after(() => service.close())
 
   const asPartner = { authorization: 'Bearer partner' }
-  const post = (body: BodyInit, headers: Record<string, string> = { 'content-type': 'application/json' }, path = '/things') =>
-    fetch(url + path, { method: 'POST', headers: { ...asPartner, ...headers }, body })
+  const post = (
+    body: BodyInit,
+    headers: Record<string, string> = { 'content-type': 'application/json' },
+    path = '/things',
+  ) => fetch(url + path, { method: 'POST', headers: { ...asPartner, ...headers }, body })
 
   /** The problem of an answer, after checking the shape that every problem has. */
   async function problem(response: Response, status: number, code: string) {
@@ -134,7 +185,12 @@ describe('platform/http/service', () => {
           controller.close()
         },
       })
-      const init = { method: 'POST', headers: { ...asPartner, 'content-type': 'application/json' }, body: stream, duplex: 'half' } as RequestInit
+      const init = {
+        method: 'POST',
+        headers: { ...asPartner, 'content-type': 'application/json' },
+        body: stream,
+        duplex: 'half',
+      } as RequestInit
       await problem(await fetch(`${url}/things`, init), 413, 'body_too_large')
     })
 
@@ -170,7 +226,10 @@ describe('platform/http/service', () => {
       const body = await problem(await fetch(`${url}/broken`), 500, 'internal')
       expect(JSON.stringify(body)).to.not.contain('secret')
       expect(lines.at(-1)).to.deep.include({ level: 'error', message: 'request failed' })
-      expect(lines.at(-1)?.fields).to.include({ request_id: body.request_id, error: 'select secret from platform.api_keys' })
+      expect(lines.at(-1)?.fields).to.include({
+        request_id: body.request_id,
+        error: 'select secret from platform.api_keys',
+      })
     })
 
     it('503 with Retry-After while the database cannot be reached', async () => {
@@ -186,16 +245,27 @@ describe('platform/http/service', () => {
     })
 
     it('401 for a wrong credential, also where the visitor may look', async () => {
-      await problem(await fetch(`${url}/things/1`, { headers: { authorization: 'Bearer nobody' } }), 401, 'credential_invalid')
+      await problem(
+        await fetch(`${url}/things/1`, { headers: { authorization: 'Bearer nobody' } }),
+        401,
+        'credential_invalid',
+      )
     })
 
     it('403 for a known caller without the role or scope', async () => {
       await problem(await post('{"name":"a"}', { authorization: 'Bearer read-key' }), 403, 'forbidden')
-      await problem(await fetch(`${url}/things/1`, { headers: { authorization: 'Bearer publish-key' } }), 403, 'forbidden')
+      await problem(
+        await fetch(`${url}/things/1`, { headers: { authorization: 'Bearer publish-key' } }),
+        403,
+        'forbidden',
+      )
     })
 
     it('lets a scope stand for a role, and the visitor in where the call says so', async () => {
-      expect((await post('{"name":"a"}', { authorization: 'Bearer publish-key', 'content-type': 'application/json' })).status).to.equal(201)
+      expect(
+        (await post('{"name":"a"}', { authorization: 'Bearer publish-key', 'content-type': 'application/json' }))
+          .status,
+      ).to.equal(201)
       expect((await fetch(`${url}/look`, { method: 'POST', body: '{}' })).status).to.equal(200)
     })
 
@@ -227,7 +297,9 @@ describe('platform/http/service', () => {
     for (const origin of ['http://127.0.0.1:8081', 'http://evil.example', 'null', `${PORTAL}.evil.example`])
       it(`opens nothing to ${origin}`, async () => {
         expect((await preflight(origin)).headers.has('access-control-allow-origin')).to.equal(false)
-        expect((await fetch(`${url}/things/1`, { headers: { origin } })).headers.has('access-control-allow-origin')).to.equal(false)
+        expect(
+          (await fetch(`${url}/things/1`, { headers: { origin } })).headers.has('access-control-allow-origin'),
+        ).to.equal(false)
       })
   })
 
@@ -239,7 +311,13 @@ describe('platform/http/service', () => {
     it('says ok, or 503 while it starts', async () => {
       const healthy = await fetch(`${url}/health`)
       expect(healthy.status).to.equal(200)
-      expect(await healthy.json()).to.deep.equal({ status: 'ok', service: 'test', version: '1.2.3', checks: [], policies: [] })
+      expect(await healthy.json()).to.deep.equal({
+        status: 'ok',
+        service: 'test',
+        version: '1.2.3',
+        checks: [],
+        policies: [],
+      })
       ready = false
       const starting = await fetch(`${url}/health`)
       expect([starting.status, ((await starting.json()) as { status: string }).status]).to.deep.equal([503, 'starting'])
@@ -248,7 +326,9 @@ describe('platform/http/service', () => {
     it('measures requests by route pattern, never by address', async () => {
       await fetch(`${url}/things/some-id`)
       const text = await (await fetch(`${url}/metrics`)).text()
-      expect(text).to.match(/atom_http_seconds_count\{service="test",method="GET",route="\/things\/:id",status="200"\} \d/)
+      expect(text).to.match(
+        /atom_http_seconds_count\{service="test",method="GET",route="\/things\/:id",status="200"\} \d/,
+      )
       expect(text).to.not.contain('some-id')
     })
   })
@@ -260,12 +340,20 @@ describe('platform/http/service', () => {
     }
     const sent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     expect(await trace(sent)).to.equal(sent)
-    for (const bad of [undefined, 'junk', '00-XX-YY-01']) expect(await trace(bad)).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+    for (const bad of [undefined, 'junk', '00-XX-YY-01'])
+      expect(await trace(bad)).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
   })
 
   describe('closing', () => {
     const another = (slow: Promise<void>) => {
-      const health = createHealth({ service: 'x', version: '1', checks: [], policies: async () => [], ready: () => true, now: () => new Date() })
+      const health = createHealth({
+        service: 'x',
+        version: '1',
+        checks: [],
+        policies: async () => [],
+        ready: () => true,
+        now: () => new Date(),
+      })
       const route: Route = {
         method: 'GET',
         path: '/slow',
@@ -276,7 +364,15 @@ describe('platform/http/service', () => {
           return { status: 200, body: {} }
         },
       }
-      const app = createService({ name: 'x', routes: [route], authenticate: async () => visitor, health, metrics: createMetrics(), log, corsOrigins: [] })
+      const app = createService({
+        name: 'x',
+        routes: [route],
+        authenticate: async () => visitor,
+        health,
+        metrics: createMetrics(),
+        log,
+        corsOrigins: [],
+      })
       return listen(app, 'x', 0, '127.0.0.1')
     }
 
@@ -284,7 +380,9 @@ describe('platform/http/service', () => {
       const running = await another(Promise.resolve())
       const agent = new Agent({ keepAlive: true })
       await new Promise<void>((resolve, reject) =>
-        request({ port: running.port, path: '/health', agent }, (response) => response.resume().on('end', resolve)).on('error', reject).end(),
+        request({ port: running.port, path: '/health', agent }, (response) => response.resume().on('end', resolve))
+          .on('error', reject)
+          .end(),
       )
       const silent = connect(running.port, '127.0.0.1').on('error', () => {})
       await new Promise((resolve) => silent.once('connect', resolve))
@@ -309,13 +407,30 @@ describe('platform/http/service', () => {
     })
 
     it('names the setting when the port is taken', async () => {
-      const failure = await listen(createEmpty(), 'marketplace', service.port, '127.0.0.1').catch((error: Error) => error.message)
+      const failure = await listen(createEmpty(), 'marketplace', service.port, '127.0.0.1').catch(
+        (error: Error) => error.message,
+      )
       expect(failure).to.equal(`port ${service.port} is taken; stop what uses it or set ATOM_PORT_MARKETPLACE`)
     })
 
     const createEmpty = () => {
-      const health = createHealth({ service: 'x', version: '1', checks: [], policies: async () => [], ready: () => true, now: () => new Date() })
-      return createService({ name: 'x', routes: [], authenticate: async () => visitor, health, metrics: createMetrics(), log, corsOrigins: [] })
+      const health = createHealth({
+        service: 'x',
+        version: '1',
+        checks: [],
+        policies: async () => [],
+        ready: () => true,
+        now: () => new Date(),
+      })
+      return createService({
+        name: 'x',
+        routes: [],
+        authenticate: async () => visitor,
+        health,
+        metrics: createMetrics(),
+        log,
+        corsOrigins: [],
+      })
     }
   })
 })

@@ -9,7 +9,7 @@ import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { topicList, topics } from '../../../schemas/topics.ts'
 import { testClock } from '../../support/clock.ts'
 import { freshDatabase, type TestDatabase } from '../../support/database.ts'
-import { openOrganisations, type Organisations } from '../../support/organisations.ts'
+import { type Organisations, openOrganisations } from '../../support/organisations.ts'
 import { startService, type TestService } from '../../support/service.ts'
 
 const SCHEMAS = ['platform', 'marketplace', 'governance', 'metering', 'read']
@@ -33,7 +33,9 @@ describe('platform/policy-probes', () => {
   const emit = (traceparent?: string) => {
     const options = { source: '//test', now: clock(), ...(traceparent ? { traceparent } : {}) }
     const event = wpkPublished.create(wpkPublished.example, options)
-    return database.as('atom_app').transaction((tx) => publish(tx, wpkPublished, [event]), { locks: [keyLock(topics.wpk, 'x')] })
+    return database
+      .as('atom_app')
+      .transaction((tx) => publish(tx, wpkPublished, [event]), { locks: [keyLock(topics.wpk, 'x')] })
   }
 
   describe('P-1 data classes', () => {
@@ -96,7 +98,10 @@ describe('platform/policy-probes', () => {
     })
 
     it('is violated by a role that can bypass it', async () => {
-      expect(await probe('postgres')).to.include({ status: 'violated', detail: 'role postgres can bypass row security' })
+      expect(await probe('postgres')).to.include({
+        status: 'violated',
+        detail: 'role postgres can bypass row security',
+      })
     })
 
     it('is violated by a table of tenants without it, or that is not forced', async () => {
@@ -112,7 +117,10 @@ describe('platform/policy-probes', () => {
     it('is violated by a policy that shows rows without an organisation', async () => {
       await owner("insert into metering.open values ('demo')")
       await owner('grant select on metering.open to atom_app')
-      expect(await probe()).to.include({ status: 'violated', detail: 'role atom_app sees 1 rows without an organisation' })
+      expect(await probe()).to.include({
+        status: 'violated',
+        detail: 'role atom_app sees 1 rows without an organisation',
+      })
       await owner('drop table metering.open')
     })
   })

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import type { Role } from '../../../platform/auth/principal.ts'
+import type { Consuming } from '../../../platform/bus/bus.ts'
 import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { emit, ok } from '../../../platform/bus/outcome.ts'
 import { handler, runConsumer } from '../../../platform/bus/runner.ts'
-import type { Consuming } from '../../../platform/bus/bus.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
@@ -18,7 +18,15 @@ import { recordingLog } from '../../support/recording-log.ts'
 import { type CallOptions, type Json, type Reply, startService } from '../../support/service.ts'
 
 export type Problem = { code: string; detail: string; errors: { pointer: string; code: string }[] }
-export type Uploaded = { id: string; name: string; version: string; digest: string; status: string; status_url: string; expected_decision_at: string }
+export type Uploaded = {
+  id: string
+  name: string
+  version: string
+  digest: string
+  status: string
+  status_url: string
+  expected_decision_at: string
+}
 
 /** The marketplace as a service on a database of its own, with two partners, a tenant's view and two reviewers. */
 export async function openMarketplace() {
@@ -43,19 +51,36 @@ export async function openMarketplace() {
   const keys = { demo: await organisations.signingKey('demo'), acme: await organisations.signingKey('acme') }
   const consumers: Consuming[] = []
 
-  const call = <B = Json>(method: string, path: string, options?: CallOptions): Promise<Reply<B>> => service.call<B>(method, path, options)
+  const call = <B = Json>(method: string, path: string, options?: CallOptions): Promise<Reply<B>> =>
+    service.call<B>(method, path, options)
 
-  async function upload(change: Change = {}, by: 'demo' | 'acme' = 'demo', key: SigningKey = keys[by]): Promise<Uploaded> {
-    const { status, body } = await call<Uploaded>('POST', '/wpk/upload', { as: tokens[by], json: uploadOf(packageBytes(change), key) })
+  async function upload(
+    change: Change = {},
+    by: 'demo' | 'acme' = 'demo',
+    key: SigningKey = keys[by],
+  ): Promise<Uploaded> {
+    const { status, body } = await call<Uploaded>('POST', '/wpk/upload', {
+      as: tokens[by],
+      json: uploadOf(packageBytes(change), key),
+    })
     expect(status, JSON.stringify(body)).to.equal(202)
     return body
   }
 
   /** Everything that an upload could leave behind. */
   async function stored(): Promise<Record<string, number>> {
-    const tables = ['marketplace.names', 'marketplace.versions', 'marketplace.decisions', 'platform.artifacts', 'platform.event_log']
+    const tables = [
+      'marketplace.names',
+      'marketplace.versions',
+      'marketplace.decisions',
+      'platform.artifacts',
+      'platform.event_log',
+    ]
     const counts = tables.map((name) => `(select count(*)::int from ${name}) as "${name}"`)
-    return (await database.as('postgres').query<Record<string, number>>(`select ${counts.join(', ')}`))[0] as Record<string, number>
+    return (await database.as('postgres').query<Record<string, number>>(`select ${counts.join(', ')}`))[0] as Record<
+      string,
+      number
+    >
   }
 
   /** Runs the marketplace's consumer and an analyzer that says what the test says of each package. */
@@ -67,12 +92,22 @@ export async function openMarketplace() {
       handle: async (event) => {
         const { id, org, name, version, digest } = event.data
         const verdict = say(name, digest)
-        return ok(emit(wpkVerdict, wpkVerdict.create({ id, org, name, version, digest, verdict }, { source: '//test', now: clock(), causedBy: event })))
+        return ok(
+          emit(
+            wpkVerdict,
+            wpkVerdict.create(
+              { id, org, name, version, digest, verdict },
+              { source: '//test', now: clock(), causedBy: event },
+            ),
+          ),
+        )
       },
     })
     const shared = { bus, db: all, log, metrics: createMetrics(), now: clock }
     consumers.push(await runConsumer({ ...shared, group: 'test-analyzer', handlers: [judge] }))
-    consumers.push(await runConsumer({ ...shared, group: 'marketplace', handlers: marketplaceHandlers({ now: clock }) }))
+    consumers.push(
+      await runConsumer({ ...shared, group: 'marketplace', handlers: marketplaceHandlers({ now: clock }) }),
+    )
   }
 
   const statusBecomes = (id: string, status: string) =>

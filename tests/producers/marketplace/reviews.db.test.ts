@@ -5,7 +5,14 @@ import { eventually } from '../../support/eventually.ts'
 import { packageBytes, uploadOf } from '../../support/packages.ts'
 import { type Marketplace, openMarketplace, type Problem, verdictOf } from './fixture.ts'
 
-type Review = { id: string; wpk: { name: string }; claimed_by: string | null; due_at: string; age_seconds: number; findings: object[] }
+type Review = {
+  id: string
+  wpk: { name: string }
+  claimed_by: string | null
+  due_at: string
+  age_seconds: number
+  findings: object[]
+}
 type Decision = Record<string, string>
 const finding = {
   rule_id: 'WPK-P3-005',
@@ -23,7 +30,8 @@ describe('producers/marketplace: reviews', () => {
   before(async () => {
     market = await openMarketplace()
     await market.judging((name, digest) => {
-      if (name.startsWith('risky')) return verdictOf(digest, { risk_score: 0.8, decision: 'review', violations: [finding] })
+      if (name.startsWith('risky'))
+        return verdictOf(digest, { risk_score: 0.8, decision: 'review', violations: [finding] })
       return verdictOf(digest, { capabilities: name.startsWith('grown') ? ['network'] : [] })
     })
   })
@@ -31,9 +39,15 @@ describe('producers/marketplace: reviews', () => {
 
   const decide = (id: string, decision: string, as = market.tokens.reviewer, justification = 'Read it all.') =>
     market.call<Problem & { status: string }>('POST', `/wpk/review/${id}`, { as, json: { decision, justification } })
-  const claim = (id: string, as = market.tokens.reviewer) => market.call<Problem & Decision>('POST', `/reviews/${id}/claim`, { as })
+  const claim = (id: string, as = market.tokens.reviewer) =>
+    market.call<Problem & Decision>('POST', `/reviews/${id}/claim`, { as })
   const owner = <R>(sql: string, bindings: unknown[] = []) => market.database.as('postgres').query<R>(sql, bindings)
-  const queue = async (query = '') => (await market.call<{ reviews: Review[]; next: string | null }>('GET', `/reviews${query}`, { as: market.tokens.reviewer })).body
+  const queue = async (query = '') =>
+    (
+      await market.call<{ reviews: Review[]; next: string | null }>('GET', `/reviews${query}`, {
+        as: market.tokens.reviewer,
+      })
+    ).body
   const inReview = async (name: string, more: object = {}) => {
     const { id } = await market.upload({ name, mode: 'manual', ...more })
     await market.statusBecomes(id, 'in_review')
@@ -45,30 +59,58 @@ describe('producers/marketplace: reviews', () => {
     const before = (await market.call('GET', `/wpk/${id}`, { as: market.tokens.demo })).body
     expect(before).to.include({ status: 'in_review', risk_score: 0.8 })
     const item = (await queue()).reviews.find((one) => one.id === id) as Review
-    expect(item).to.deep.include({ findings: [finding], claimed_by: null, due_at: '2026-11-03T10:00:00.000Z', age_seconds: 0 })
+    expect(item).to.deep.include({
+      findings: [finding],
+      claimed_by: null,
+      due_at: '2026-11-03T10:00:00.000Z',
+      age_seconds: 0,
+    })
     const decided = await decide(id, 'approve')
     expect([decided.status, decided.body]).to.deep.equal([200, { id, status: 'approved' }])
     const after = await market.statusBecomes(id, 'published')
     expect(after).to.include({ reason: 'Read it all.', published_at: '2026-11-02T10:00:00.000Z' })
     expect((await queue()).reviews.map((one) => one.id)).to.not.include(id)
     const [decision] = await owner<Decision>('select * from marketplace.decisions where version_id = ?', [id])
-    expect(decision).to.include({ decision: 'approve', approver: 'atom-reviewer@atom', approver_kind: 'person', justification: 'Read it all.' })
+    expect(decision).to.include({
+      decision: 'approve',
+      approver: 'atom-reviewer@atom',
+      approver_kind: 'person',
+      justification: 'Read it all.',
+    })
     const digest = before.digest as string
-    expect(decision?.before_sha256).to.equal(recordSha256({ id, digest, status: 'in_review', reason: before.reason as string }))
+    expect(decision?.before_sha256).to.equal(
+      recordSha256({ id, digest, status: 'in_review', reason: before.reason as string }),
+    )
     expect(decision?.after_sha256).to.equal(recordSha256({ id, digest, status: 'approved', reason: 'Read it all.' }))
     const types = await owner<{ type: string; cause: string | null; trace: string }>(
       "select headers->>'ce_type' as type, headers->>'ce_causationid' as cause, headers->>'traceparent' as trace from platform.event_log where key = 'risky-first' order by xid, pos",
     )
-    expect(types.map(({ type }) => type)).to.deep.equal(['wpk.submitted', 'wpk.verdict', 'wpk.reviewed', 'wpk.published'])
+    expect(types.map(({ type }) => type)).to.deep.equal([
+      'wpk.submitted',
+      'wpk.verdict',
+      'wpk.reviewed',
+      'wpk.published',
+    ])
     for (const { trace } of types) expect(trace).to.match(/^00-/)
   })
 
   it('rejects with a reason that the publisher sees, and announces it', async () => {
     const id = await inReview('risky-rejected')
-    expect((await decide(id, 'reject', market.tokens.reviewer, 'Mounts the host.')).body).to.deep.equal({ id, status: 'rejected' })
+    expect((await decide(id, 'reject', market.tokens.reviewer, 'Mounts the host.')).body).to.deep.equal({
+      id,
+      status: 'rejected',
+    })
     const detail = await market.call('GET', `/wpk/${id}`, { as: market.tokens.demo })
     expect(detail.body).to.include({ status: 'rejected', reason: 'Mounts the host.', published_at: null })
-    await eventually('it is announced', async () => (await owner("select 1 from platform.event_log where key = 'risky-rejected' and headers->>'ce_type' = 'wpk.rejected'")).length === 1)
+    await eventually(
+      'it is announced',
+      async () =>
+        (
+          await owner(
+            "select 1 from platform.event_log where key = 'risky-rejected' and headers->>'ce_type' = 'wpk.rejected'",
+          )
+        ).length === 1,
+    )
   })
 
   it('asks for changes; a new version starts afresh', async () => {
@@ -80,11 +122,15 @@ describe('producers/marketplace: reviews', () => {
   it('lets the machine publish a harmless step on from what a person approved, and nothing else', async () => {
     for (const name of ['harmless', 'grown']) {
       await market.statusBecomes((await market.upload({ name, version: '1.0.0', mode: 'manual' })).id, 'in_review')
-      const [{ id } = { id: '' }] = await owner<{ id: string }>('select id from marketplace.versions where name = ?', [name])
+      const [{ id } = { id: '' }] = await owner<{ id: string }>('select id from marketplace.versions where name = ?', [
+        name,
+      ])
       await decide(id, 'approve')
       await market.statusBecomes(id, 'published')
     }
-    await owner("update marketplace.versions set verdict = jsonb_set(verdict, '{capabilities}', '[]') where name = 'grown'")
+    await owner(
+      "update marketplace.versions set verdict = jsonb_set(verdict, '{capabilities}', '[]') where name = 'grown'",
+    )
     const next = await market.upload({ name: 'harmless', version: '1.1.0', mode: 'manual' })
     await market.statusBecomes(next.id, 'published')
     const [decision] = await owner<Decision>('select * from marketplace.decisions where version_id = ?', [next.id])
@@ -104,7 +150,9 @@ describe('producers/marketplace: reviews', () => {
     await owner("update marketplace.versions set safety_mode = 'auto' where name = 'harmless' and version = '1.1.0'")
     expect(await probeApprovals(all)()).to.include({ status: 'violated' })
     await owner("update marketplace.versions set safety_mode = 'manual' where name = 'harmless' and version = '1.1.0'")
-    await owner("update platform.artifacts a set bytes = bytes || 'x'::bytea from marketplace.versions v where v.digest = a.digest and v.name = 'harmless' and v.version = '1.3.0'")
+    await owner(
+      "update platform.artifacts a set bytes = bytes || 'x'::bytea from marketplace.versions v where v.digest = a.digest and v.name = 'harmless' and v.version = '1.3.0'",
+    )
     const broken = await probeSignatures(all)().catch((error: Problem) => ({ status: error.code }))
     expect(broken).to.include({ status: 'signature_invalid' })
   })
@@ -113,7 +161,11 @@ describe('producers/marketplace: reviews', () => {
     it('hold an item for 15 minutes, for one reviewer, who may renew it', async () => {
       const id = await inReview('risky-claimed')
       const claimed = await claim(id)
-      expect(claimed.body).to.deep.equal({ id, claimed_by: 'atom-reviewer@atom', claimed_until: '2026-11-02T10:15:00.000Z' })
+      expect(claimed.body).to.deep.equal({
+        id,
+        claimed_by: 'atom-reviewer@atom',
+        claimed_until: '2026-11-02T10:15:00.000Z',
+      })
       expect((await queue()).reviews.find((one) => one.id === id)?.claimed_by).to.equal('atom-reviewer@atom')
       for (const refused of [await claim(id, market.tokens.other), await decide(id, 'approve', market.tokens.other)])
         expect([refused.status, refused.body.code]).to.deep.equal([409, 'claimed_by_another'])
@@ -144,7 +196,10 @@ describe('producers/marketplace: reviews', () => {
     it('a decision on a package of one’s own organisation', async () => {
       const key = await market.organisations.signingKey('atom')
       const publish = await market.organisations.apiKey('atom', 'publish')
-      const { body } = await market.call<{ id: string }>('POST', '/wpk/upload', { as: publish, json: uploadOf(packageBytes({ name: 'risky-own' }), key) })
+      const { body } = await market.call<{ id: string }>('POST', '/wpk/upload', {
+        as: publish,
+        json: uploadOf(packageBytes({ name: 'risky-own' }), key),
+      })
       await market.statusBecomes(body.id, 'in_review')
       for (const refused of [await decide(body.id, 'approve'), await claim(body.id)])
         expect([refused.status, refused.body.code]).to.deep.equal([403, 'own_package'])
@@ -152,14 +207,24 @@ describe('producers/marketplace: reviews', () => {
 
     it('everybody who is no reviewer', async () => {
       const id = await inReview('risky-roles')
-      for (const as of [market.tokens.demo, market.tokens.demoTenant, market.tokens.admin, await market.organisations.apiKey('demo', 'publish', 'report', 'read')])
-        for (const refused of [await decide(id, 'approve', as), await claim(id, as), await market.call<Problem>('GET', '/reviews', { as })])
+      for (const as of [
+        market.tokens.demo,
+        market.tokens.demoTenant,
+        market.tokens.admin,
+        await market.organisations.apiKey('demo', 'publish', 'report', 'read'),
+      ])
+        for (const refused of [
+          await decide(id, 'approve', as),
+          await claim(id, as),
+          await market.call<Problem>('GET', '/reviews', { as }),
+        ])
           expect([refused.status, refused.body.code]).to.deep.equal([403, 'forbidden'])
     })
 
     it('a decision without a reason, or one that does not exist', async () => {
       const id = await inReview('risky-reason')
-      const send = (json: object) => market.call<Problem>('POST', `/wpk/review/${id}`, { as: market.tokens.reviewer, json })
+      const send = (json: object) =>
+        market.call<Problem>('POST', `/wpk/review/${id}`, { as: market.tokens.reviewer, json })
       const bodies: [object, string][] = [
         [{ decision: 'approve' }, ''],
         [{ decision: 'approve', justification: '' }, '/justification'],
@@ -169,7 +234,11 @@ describe('producers/marketplace: reviews', () => {
       ]
       for (const [json, pointer] of bodies) {
         const { status, body } = await send(json)
-        expect([status, body.code, body.errors[0]?.pointer], JSON.stringify(json)).to.deep.equal([400, 'body_malformed', pointer])
+        expect([status, body.code, body.errors[0]?.pointer], JSON.stringify(json)).to.deep.equal([
+          400,
+          'body_malformed',
+          pointer,
+        ])
       }
       expect((await send({ decision: 'approve', justification: 'a\0b' })).status).to.equal(400)
       const missing = await decide('0192f6a0-0000-7000-8000-000000000001', 'approve')
@@ -185,11 +254,15 @@ describe('producers/marketplace: reviews', () => {
       seen.push(...body.reviews.map(({ id }) => id))
       next = body.next
     }
-    const open = await owner<{ id: string }>("select id from marketplace.versions where status = 'in_review' order by due_at, id")
+    const open = await owner<{ id: string }>(
+      "select id from marketplace.versions where status = 'in_review' order by due_at, id",
+    )
     expect(seen).to.deep.equal(open.map(({ id }) => id))
     for (const parts of [['x', 'y'], ['2026-11-03T10:00:00.000Z'], ['2026-11-03T10:00:00.000Z', 'x'], []]) {
       const forged = Buffer.from(JSON.stringify(parts)).toString('base64url')
-      const { status, body } = await market.call<Problem>('GET', `/reviews?cursor=${forged}`, { as: market.tokens.reviewer })
+      const { status, body } = await market.call<Problem>('GET', `/reviews?cursor=${forged}`, {
+        as: market.tokens.reviewer,
+      })
       expect([status, body.code], JSON.stringify(parts)).to.deep.equal([400, 'parameter_invalid'])
     }
   })

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { packageBytes, signatureOf, uploadOf, bundleOf } from '../../support/packages.ts'
+import { bundleOf, packageBytes, signatureOf, uploadOf } from '../../support/packages.ts'
 import { type Marketplace, openMarketplace, type Problem, type Uploaded } from './fixture.ts'
 
 describe('producers/marketplace: uploads', () => {
@@ -9,19 +9,36 @@ describe('producers/marketplace: uploads', () => {
   })
   after(() => market.close())
 
-  const post = (json: unknown, as = market.tokens.demo) => market.call<Problem & Uploaded>('POST', '/wpk/upload', { as, json })
+  const post = (json: unknown, as = market.tokens.demo) =>
+    market.call<Problem & Uploaded>('POST', '/wpk/upload', { as, json })
   const signed = (bytes: Buffer, more: object = {}) => ({ ...uploadOf(bytes, market.keys.demo), ...more })
 
   it('answers with what the caller needs next, and publishes one event with the caller’s trace', async () => {
     const bytes = packageBytes({ name: 'answered', version: '1.2.3', tags: ['a'], description: 'Does things.' })
     const { status, body } = await post(signed(bytes))
     expect(status).to.equal(202)
-    expect(body).to.deep.include({ name: 'answered', version: '1.2.3', status: 'submitted', expected_decision_at: '2026-11-03T10:00:00.000Z' })
+    expect(body).to.deep.include({
+      name: 'answered',
+      version: '1.2.3',
+      status: 'submitted',
+      expected_decision_at: '2026-11-03T10:00:00.000Z',
+    })
     expect(body.status_url).to.equal(`http://market.test/wpk/${body.id}`)
-    const events = await market.database.as('postgres').query<{ key: string; headers: Record<string, string>; value: Buffer }>("select key, headers, value from platform.event_log where key = 'answered'")
+    const events = await market.database
+      .as('postgres')
+      .query<{ key: string; headers: Record<string, string>; value: Buffer }>(
+        "select key, headers, value from platform.event_log where key = 'answered'",
+      )
     expect(events).to.have.length(1)
-    expect(events[0]?.headers).to.include({ ce_type: 'wpk.submitted', ce_subject: 'answered' }).and.have.property('traceparent')
-    expect(JSON.parse((events[0]?.value as Buffer).toString())).to.include({ id: body.id, org: 'demo', digest: body.digest, key_id: market.keys.demo.keyId })
+    expect(events[0]?.headers)
+      .to.include({ ce_type: 'wpk.submitted', ce_subject: 'answered' })
+      .and.have.property('traceparent')
+    expect(JSON.parse((events[0]?.value as Buffer).toString())).to.include({
+      id: body.id,
+      org: 'demo',
+      digest: body.digest,
+      key_id: market.keys.demo.keyId,
+    })
   })
 
   it('gives back the exact bytes with their digest as ETag', async () => {
@@ -41,7 +58,9 @@ describe('producers/marketplace: uploads', () => {
     expect([first.status, second.status]).to.deep.equal([202, 200])
     expect(second.body).to.deep.equal(first.body)
     const bundled = packageBytes({ name: 'again' })
-    expect((await post({ content: bundled.toString('utf8'), bundle: bundleOf(bundled, market.keys.demo) })).status).to.equal(200)
+    expect(
+      (await post({ content: bundled.toString('utf8'), bundle: bundleOf(bundled, market.keys.demo) })).status,
+    ).to.equal(200)
     expect(await market.stored()).to.deep.equal(before)
   })
 
@@ -69,7 +88,9 @@ describe('producers/marketplace: uploads', () => {
     expect(answers.filter(({ status }) => status === 202)).to.have.length(1)
     expect(answers.filter(({ status }) => status === 200)).to.have.length(19)
     expect(new Set(answers.map(({ body }) => body.id)).size).to.equal(1)
-    const [{ events } = {}] = await market.database.as('postgres').query<{ events: number }>("select count(*)::int as events from platform.event_log where key = 'at-once'")
+    const [{ events } = {}] = await market.database
+      .as('postgres')
+      .query<{ events: number }>("select count(*)::int as events from platform.event_log where key = 'at-once'")
     expect(events).to.equal(1)
   })
 
@@ -87,19 +108,30 @@ describe('producers/marketplace: uploads', () => {
   it('takes an API key that may publish, and no other caller', async () => {
     const publish = await market.organisations.apiKey('demo', 'publish')
     expect((await post(signed(packageBytes({ name: 'by-key' })), publish)).status).to.equal(202)
-    for (const as of [await market.organisations.apiKey('demo', 'report', 'read'), market.tokens.demoTenant, market.tokens.reviewer])
+    for (const as of [
+      await market.organisations.apiKey('demo', 'report', 'read'),
+      market.tokens.demoTenant,
+      market.tokens.reviewer,
+    ])
       expect((await post(signed(packageBytes({ name: 'by-key' })), as)).body.code).to.equal('forbidden')
   })
 
   describe('multipart', () => {
     const form = (parts: Record<string, string | Buffer>) => {
       const body = new FormData()
-      for (const [name, part] of Object.entries(parts)) body.set(name, typeof part === 'string' ? part : new Blob([new Uint8Array(part)]), ...(typeof part === 'string' ? [] : ['file']) as [string])
+      for (const [name, part] of Object.entries(parts))
+        body.set(
+          name,
+          typeof part === 'string' ? part : new Blob([new Uint8Array(part)]),
+          ...((typeof part === 'string' ? [] : ['file']) as [string]),
+        )
       return market.call<Problem & Uploaded>('POST', '/wpk/upload', { as: market.tokens.demo, body })
     }
 
     it('takes the file beside a signature or a bundle, byte by byte', async () => {
-      const bytes = Buffer.from(`# ü\r\napiVersion: v1\r\nkind: WorkflowPackage\r\nmetadata: {name: in-parts, version: 1.0.0}\r\nspec: {handlers: [{name: a, type: shell}]}\r\n`)
+      const bytes = Buffer.from(
+        `# ü\r\napiVersion: v1\r\nkind: WorkflowPackage\r\nmetadata: {name: in-parts, version: 1.0.0}\r\nspec: {handlers: [{name: a, type: shell}]}\r\n`,
+      )
       const first = await form({ wpk: bytes, signature: Buffer.from(`${signatureOf(bytes, market.keys.demo)}\n`) })
       expect([first.status, first.body.code]).to.deep.equal([202, undefined])
       const second = await form({ wpk: bytes, bundle: Buffer.from(JSON.stringify(bundleOf(bytes, market.keys.demo))) })
@@ -115,7 +147,11 @@ describe('producers/marketplace: uploads', () => {
       expect((await form({ wpk: bytes })).body.code).to.equal('signature_missing')
       expect((await form({ wpk: bytes, bundle: '{' })).body.code).to.equal('bundle_malformed')
       expect((await form({ wpk: bytes, bundle: 'x'.repeat(64_001) })).body.code).to.equal('bundle_too_large')
-      const junk = await market.call<Problem>('POST', '/wpk/upload', { as: market.tokens.demo, body: 'junk', type: 'multipart/form-data; boundary=x' })
+      const junk = await market.call<Problem>('POST', '/wpk/upload', {
+        as: market.tokens.demo,
+        body: 'junk',
+        type: 'multipart/form-data; boundary=x',
+      })
       expect([junk.status, junk.body.code]).to.deep.equal([400, 'body_malformed'])
     })
   })
@@ -123,26 +159,88 @@ describe('producers/marketplace: uploads', () => {
   describe('refuses within 50 ms, storing nothing:', () => {
     const wpk = (text: string) => () => signed(Buffer.from(text))
     const deep = `{"apiVersion":${'['.repeat(40)}1${']'.repeat(40)}}`
-    const bomb = `a: &a [1,1,1,1,1,1,1,1,1]\n${'bcdefghi'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`).join('\n')}\n`
+    const bomb = `a: &a [1,1,1,1,1,1,1,1,1]\n${'bcdefghi'
+      .split('')
+      .map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`)
+      .join('\n')}\n`
     const refused: [string, () => unknown, number, string, string?, string?][] = [
       ['a body that is no JSON', () => undefined, 400, 'body_malformed'],
-      ['an unknown member', () => ({ ...signed(packageBytes()), force: true }), 400, 'body_malformed', '/force', 'unknown_member'],
+      [
+        'an unknown member',
+        () => ({ ...signed(packageBytes()), force: true }),
+        400,
+        'body_malformed',
+        '/force',
+        'unknown_member',
+      ],
       ['no content', () => ({ signature: 'x' }), 400, 'body_malformed', '', 'required'],
-      ['content that is no base64', () => ({ content: 'a b', content_encoding: 'base64' }), 400, 'content_malformed', '/content', 'not_base64'],
+      [
+        'content that is no base64',
+        () => ({ content: 'a b', content_encoding: 'base64' }),
+        400,
+        'content_malformed',
+        '/content',
+        'not_base64',
+      ],
       ['no YAML', wpk('a: [1\n b'), 400, 'wpk_malformed', '', 'document_syntax'],
       ['half a JSON document', wpk('{"apiVersion": "v1"'), 400, 'wpk_malformed', '', 'document_syntax'],
       ['nothing', wpk(' '), 400, 'wpk_malformed', '', 'document_not_object'],
       ['a list', wpk('[1]'), 400, 'wpk_malformed', '', 'document_not_object'],
-      ['another kind', wpk('{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","version":"1.0.0"},"spec":{"handlers":[]}}'), 400, 'wpk_malformed', '/kind', 'schema_enum'],
-      ['a version that is no semantic version', wpk('apiVersion: v1\nkind: WorkflowPackage\nmetadata: {name: a, version: one}\nspec: {handlers: []}'), 400, 'wpk_malformed', '/metadata/version', 'schema_pattern'],
-      ['a handler of an unknown type', wpk('{"apiVersion":"v1","kind":"WorkflowPackage","metadata":{"name":"a","version":"1.0.0"},"spec":{"handlers":[{"name":"x","type":"lambda"}]}}'), 400, 'wpk_malformed', '/spec/handlers/0/type', 'schema_enum'],
-      ['too many bytes', () => signed(packageBytes({ name: 'big', description: 'x'.repeat(1_000_001) })), 413, 'wpk_too_large'],
+      [
+        'another kind',
+        wpk('{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","version":"1.0.0"},"spec":{"handlers":[]}}'),
+        400,
+        'wpk_malformed',
+        '/kind',
+        'schema_enum',
+      ],
+      [
+        'a version that is no semantic version',
+        wpk('apiVersion: v1\nkind: WorkflowPackage\nmetadata: {name: a, version: one}\nspec: {handlers: []}'),
+        400,
+        'wpk_malformed',
+        '/metadata/version',
+        'schema_pattern',
+      ],
+      [
+        'a handler of an unknown type',
+        wpk(
+          '{"apiVersion":"v1","kind":"WorkflowPackage","metadata":{"name":"a","version":"1.0.0"},"spec":{"handlers":[{"name":"x","type":"lambda"}]}}',
+        ),
+        400,
+        'wpk_malformed',
+        '/spec/handlers/0/type',
+        'schema_enum',
+      ],
+      [
+        'too many bytes',
+        () => signed(packageBytes({ name: 'big', description: 'x'.repeat(1_000_001) })),
+        413,
+        'wpk_too_large',
+      ],
       ['too deep a document', wpk(deep), 400, 'wpk_malformed', undefined, 'document_too_deep'],
       ['an alias bomb', wpk(bomb), 400, 'wpk_malformed', undefined, 'document_too_many_aliases'],
-      ['a key __proto__', wpk('{"apiVersion":"v1","metadata":{"__proto__":{"admin":true}}}'), 400, 'wpk_malformed', undefined, 'document_forbidden_key'],
+      [
+        'a key __proto__',
+        wpk('{"apiVersion":"v1","metadata":{"__proto__":{"admin":true}}}'),
+        400,
+        'wpk_malformed',
+        undefined,
+        'document_forbidden_key',
+      ],
       ['invalid UTF-8', () => signed(Buffer.from([0x7b, 0xff, 0x7d])), 400, 'wpk_malformed', '', 'document_not_utf8'],
-      ['a description with a zero character', () => signed(packageBytes({ name: 'nul', description: 'a\0b' })), 400, 'parameter_invalid'],
-      ['a tag with a zero character', () => signed(packageBytes({ name: 'nul', tags: ['a\0b'] })), 400, 'parameter_invalid'],
+      [
+        'a description with a zero character',
+        () => signed(packageBytes({ name: 'nul', description: 'a\0b' })),
+        400,
+        'parameter_invalid',
+      ],
+      [
+        'a tag with a zero character',
+        () => signed(packageBytes({ name: 'nul', tags: ['a\0b'] })),
+        400,
+        'parameter_invalid',
+      ],
     ]
     for (const [what, make, status, code, pointer, inner] of refused)
       it(what, async () => {
@@ -153,7 +251,11 @@ describe('producers/marketplace: uploads', () => {
           const begun = performance.now()
           const reply =
             json === undefined
-              ? await market.call<Problem>('POST', '/wpk/upload', { as: market.tokens.demo, body: '{"content":', type: 'application/json' })
+              ? await market.call<Problem>('POST', '/wpk/upload', {
+                  as: market.tokens.demo,
+                  body: '{"content":',
+                  type: 'application/json',
+                })
               : await post(json)
           times.push(performance.now() - begun)
           expect([reply.status, reply.body.code], reply.body.detail).to.deep.equal([status, code])

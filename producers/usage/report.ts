@@ -6,10 +6,13 @@ import type { Clock } from '../../platform/clock.ts'
 import { type Db, rows } from '../../platform/db.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { merkleRoot } from '../../platform/merkle.ts'
+import { OrgId } from '../../schemas/envelope.ts'
 import { usageReported } from '../../schemas/events/usage.reported.ts'
 import { type CheckedRecord, checkRecord, type RecordFault } from './check-record.ts'
 import { recordCodes } from './errors.ts'
 import { MAX_REPORT_BYTES, readRecords } from './report-body.ts'
+
+const ORG_ID = new RegExp(OrgId.pattern as string)
 
 export type UsageDeps = { db: Db; bus: Bus; now: Clock }
 type Accepted = { index: number; pointer: string; record: CheckedRecord; tenant: string }
@@ -58,7 +61,10 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
 
   /** The caller's packages that each of the other tenants named is subscribed to. */
   async function packagesUsedBy(principal: Principal, accepted: readonly Accepted[]): Promise<Map<string, string[]>> {
-    const others = [...new Set(accepted.map(({ tenant }) => tenant))].filter((tenant) => tenant !== principal.org)
+    // A name no organisation can have is not asked for: text the database cannot take would fail the whole report.
+    const others = [...new Set(accepted.map(({ tenant }) => tenant))].filter(
+      (tenant) => tenant !== principal.org && ORG_ID.test(tenant),
+    )
     if (others.length === 0) return new Map()
     const found = await db.transaction(
       (tx) =>

@@ -83,7 +83,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     const urls = { marketplace: urlOf('marketplace'), billing: urlOf('billing') }
     await seedDemo({ home, credentials, urls, now, progress: (text) => step('demo data', text) })
   }
-  const policies = await compliance()
+  const policies = await compliance({ fresh: true })
   logCompliance(log, names, policies)
   isReady = true
   log.info('ready', { services: names, version })

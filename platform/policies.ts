@@ -6,6 +6,8 @@ export type Policy = { id: string; title: string }
 /** What a probe of the running system found. `not_applicable`: this system has nothing the policy speaks of yet. */
 export type Finding = { status: 'compliant' | 'violated' | 'not_applicable'; detail: string }
 export type PolicyStatus = { id: string } & Finding
+/** `fresh` asks the probes again although their last findings are recent. */
+export type Compliance = (options?: { fresh?: boolean }) => Promise<PolicyStatus[]>
 export type Probes = Record<string, () => Promise<Finding>>
 
 const FRESH_MS = 15_000
@@ -27,15 +29,11 @@ export async function readPolicies(file: string | URL): Promise<Policy[]> {
  * Compliance as the probes find it, never older than 15 s. A policy without a probe, or whose probe fails, is
  * reported as violated: silence is not compliance.
  */
-export function createCompliance(
-  policies: readonly Policy[],
-  probes: Probes,
-  now: Clock,
-): () => Promise<PolicyStatus[]> {
+export function createCompliance(policies: readonly Policy[], probes: Probes, now: Clock): Compliance {
   let known: { at: number; statuses: Promise<PolicyStatus[]> } | undefined
-  return () => {
+  return ({ fresh = false } = {}) => {
     const at = now().getTime()
-    if (!known || at - known.at > FRESH_MS || at < known.at)
+    if (!known || fresh || at - known.at > FRESH_MS || at < known.at)
       known = { at, statuses: Promise.all(policies.map(({ id }) => probe(id, probes[id]))) }
     return known.statuses
   }

@@ -112,8 +112,8 @@ async function addToRollups(tx: Tx, tenant: string, fresh: readonly Keyed[]): Pr
 }
 
 /**
- * Open months are to be rated again; issued ones never change: their usage is late, and the current month bills the
- * difference. Returns the issued ones.
+ * Open months are to be rated again; issued ones never change: their usage is late, and the first open
+ * month after them bills the difference. Returns the issued ones.
  */
 async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now: Date): Promise<Set<string>> {
   const periods = [...new Set(fresh.map(({ record }) => period(record)))].sort()

@@ -1,7 +1,9 @@
 import { expect } from 'chai'
+import { countReport } from '../../../consumers/metering/count-report.ts'
 import { decimal, formatDecimal } from '../../../platform/decimal.ts'
 import { invoiceIssued } from '../../../schemas/events/invoice.issued.ts'
 import { invoiceUpdated } from '../../../schemas/events/invoice.updated.ts'
+import { usageReported } from '../../../schemas/events/usage.reported.ts'
 import { sha256 } from '../../support/database.ts'
 import { rejected } from '../../support/rejected.ts'
 import { type Billing, type Invoice, openBilling, perUnit, type Problem } from './fixture.ts'
@@ -217,6 +219,30 @@ describe('consumers/metering: invoices', () => {
       expect(await linesOf('acme', '2026-11', months)).to.deep.equal(['8.00'])
       const [{ owed } = { owed: '' }] = await billing.owner<{ owed: string }>("select sum(amount)::text as owed from metering.ledger where account = 'tenant_receivable'")
       expect(formatDecimal(decimal(owed), 2)).to.equal('14.40')
+    })
+
+    it('is billed once although it is counted while the next invoice is issued', async () => {
+      await report('2026-10-20T09:00:00Z', '3')
+      at('2026-11-01T01:00:00Z')
+      await billing.issueDue()
+      const months = ['2026-11', '2026-12', '2027-01', '2027-02', '2027-03', '2027-04', '2027-05']
+      let quantity = 3
+      const late = async (id: string) => {
+        const record = { id, meter: 'runs', quantity: '1', time: '2026-10-20T09:00:00.000Z', package: 'restart-workers' }
+        const report_id = `0192f6a0-0000-7000-8000-${String(++quantity).padStart(12, '0')}`
+        const data = { report_id, tenant: 'acme', reporter: 'acme', received_at: '2026-11-10T10:00:00.000Z', root: 'd'.repeat(64), records: [record] }
+        const event = usageReported.create(data, { source: '//test', now: billing.clock() })
+        await billing.deps.allTenants.transaction((tx) => countReport(tx, event, billing.clock()))
+      }
+      for (const [index, month] of months.entries()) {
+        at(`${month}-10T10:00:00Z`)
+        await late(`before-${month}`)
+        at(`${months[index + 1] ?? '2027-06'}-01T01:00:00Z`)
+        await Promise.all([late(`a-${month}`), billing.issue(month), late(`b-${month}`), late(`c-${month}`)])
+      }
+      at('2027-07-01T01:00:00Z')
+      await billing.issueDue()
+      expect(await linesOf('acme', '2026-10', ['2026-10', ...months, '2027-06'])).to.deep.equal([formatDecimal(decimal(String(quantity)) / 2n, 2)])
     })
 
     it('between the end of a month and its issuing is still of that month', async () => {

@@ -15,8 +15,9 @@ import { openEmbeddedBus } from './platform/bus/embedded.ts'
 import { systemClock as now } from './platform/clock.ts'
 import { type Db, openDb, type Server } from './platform/db.ts'
 import { messageOf } from './platform/errors.ts'
+import { lockFile } from './platform/file-lock.ts'
 import { createHealth, type HealthCheck } from './platform/http/health.ts'
-import { createService, listen, type RunningService } from './platform/http/service.ts'
+import { createService, listen, localUrl, type RunningService } from './platform/http/service.ts'
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts'
 import { type Log, openLog } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
@@ -36,6 +37,8 @@ type Options = { names: readonly ServiceName[]; settings: AtomSettings; log: Log
 const SCHEMAS = ['platform', 'marketplace', 'governance', 'metering', 'read']
 /** Ports are promised free within 3 s of a signal. */
 const STOP_DEADLINE_MS = 2_800
+/** Longer than the slowest first start. */
+const START_LOCK_MS = 60_000
 const version = (createRequire(import.meta.url)('./package.json') as { version: string }).version
 
 /** Opens everything in order, each part pushing its closer, and returns what to show once all of it answers. */
@@ -54,6 +57,9 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   const metrics = createMetrics()
   const bus = openEmbeddedBus({ server, log, appender: app, dbFor: (group) => pool(`atom_${group}`) })
   lifecycle.onClose('bus', bus.close)
+  // Keys, credentials and demo data are made once: a second first start in the same home waits for this one.
+  const release = await lockFile(join(home, 'start.lock'), START_LOCK_MS, `starting in ${home}`)
+  lifecycle.onClose('start lock', release)
   const { jwtIssuer: issuer, operatorOrg } = settings
   const tokens = await openTokenIssuer({ keyFile: join(home, 'dev', 'issuer.json'), issuer, operatorOrg, now })
   const credentials = demo.organisations ? await demoCredentials(home, tokens) : null
@@ -62,7 +68,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   const running: RunningService[] = []
   const urlOf = (name: string) => {
     const port = running.find((service) => service.name === name)?.port
-    return port === undefined ? '' : `http://${settings.bind}:${port}`
+    return port === undefined ? '' : localUrl(settings.bind, port)
   }
   const compliance = await openCompliance(pool, metrics, () => running.map(({ name }) => urlOf(name)))
   const shared: Shared = { settings, log, metrics, lifecycle, bus, pool, urlOf, analyzer, portalBuilt }
@@ -83,6 +89,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     const urls = { marketplace: urlOf('marketplace'), billing: urlOf('billing') }
     await seedDemo({ home, credentials, urls, now, progress: (text) => step('demo data', text) })
   }
+  await release()
   const policies = await compliance({ fresh: true })
   logCompliance(log, names, policies)
   isReady = true

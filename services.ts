@@ -3,17 +3,19 @@ import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { onSubmitted } from './consumers/governance/on-submitted.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
 import type { MeteringDeps } from './consumers/metering/deps.ts'
+import { expireDedupe } from './consumers/metering/expire-dedupe.ts'
 import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
 import { issueDue } from './consumers/metering/issue.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus, Consuming } from './platform/bus/bus.ts'
-import { expireLog } from './platform/bus/retention.ts'
+import { expireInbox, expireLog } from './platform/bus/retention.ts'
 import { type Handler, runConsumer } from './platform/bus/runner.ts'
 import { systemClock as now } from './platform/clock.ts'
 import type { Db } from './platform/db.ts'
 import type { HealthCheck } from './platform/http/health.ts'
 import type { Route } from './platform/http/route.ts'
+import { localUrl } from './platform/http/service.ts'
 import type { Lifecycle } from './platform/lifecycle.ts'
 import type { Log } from './platform/log.ts'
 import type { Metrics } from './platform/metrics.ts'
@@ -22,6 +24,7 @@ import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
+import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
 
@@ -62,6 +65,9 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { settings, pool, bus, urlOf } = shared
     const consuming = await consume(shared, 'marketplace', marketplaceHandlers({ now }))
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
+    periodically(shared, 'versions without a verdict', MINUTE_MS, () =>
+      queueUnanswered(pool('atom_marketplace'), now()),
+    )
     const { reviewTargetHours } = settings
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours }
     return { routes: marketplaceRoutes(deps, pool('atom_marketplace')), checks: [consumerCheck(consuming)] }
@@ -72,12 +78,24 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { partnerSharePercent, collectionHours } = settings
     const db = pool('atom_app')
     const allTenants = pool('atom_metering')
-    const deps: MeteringDeps = { db, allTenants, wake: bus.wake, now, partnerSharePercent, collectionHours }
+    const { log } = shared
+    const failing = new Map<string, string>()
+    const deps: MeteringDeps = {
+      db,
+      allTenants,
+      wake: bus.wake,
+      log,
+      failing,
+      now,
+      partnerSharePercent,
+      collectionHours,
+    }
     const consuming = await consume(shared, 'metering', meteringHandlers(metrics, deps))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
+    periodically(shared, 'expiry of usage hashes', 60 * MINUTE_MS, () => expireDedupe(allTenants, now()))
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps)]
-    return { routes, checks: [consumerCheck(consuming), payments] }
+    return { routes, checks: [consumerCheck(consuming), ratingCheck(failing), payments] }
   },
 
   async governance(shared) {
@@ -93,7 +111,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const consuming = await consume(shared, 'analytics', analyticsHandlers())
     const { dir } = await shared.portalBuilt()
     const others = SERVICES.filter((name) => name !== 'portal')
-    const origins = others.map((name) => `http://${settings.bind}:${portOf(settings, name)}`)
+    const origins = others.map((name) => localUrl(settings.bind, portOf(settings, name)))
     return {
       routes: analyticsRoutes({ db: pool('atom_portal'), now, lag: consuming.lag }),
       checks: [consumerCheck(consuming)],
@@ -112,6 +130,9 @@ async function consume(shared: Shared, group: string, handlers: readonly Handler
   const { bus, log, metrics, pool, lifecycle } = shared
   const consuming = await runConsumer({ bus, db: pool(`atom_${group}`), group, handlers, log, metrics, now })
   lifecycle.onClose(`consumer ${group}`, consuming.stop)
+  periodically(shared, `expiry of the inbox of ${group}`, 60 * MINUTE_MS, () =>
+    expireInbox(pool(`atom_${group}`), group, now()),
+  )
   return consuming
 }
 
@@ -143,6 +164,14 @@ function modelCheck(analyzer: Analyzer): HealthCheck {
     },
   }
 }
+
+const ratingCheck = (failing: ReadonlyMap<string, string>): HealthCheck => ({
+  name: 'rating',
+  async run() {
+    if (failing.size === 0) return { status: 'ok' }
+    return { status: 'failed', detail: `${failing.size} tenant(s) cannot be rated; the log says why` }
+  },
+})
 
 const payments: HealthCheck = {
   name: 'payments',

@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path'
-import type { RunningService } from '../platform/http/service.ts'
+import { localUrl, type RunningService } from '../platform/http/service.ts'
 import type { PolicyStatus } from '../platform/policies.ts'
 
 type Ready = {
@@ -17,7 +17,7 @@ type Ready = {
 export function readyScreen({ home, cwd, bind, services, policies, seconds, demo, visitor }: Ready): string {
   const url = (name: string) => {
     const port = services.find((service) => service.name === name)?.port
-    return port === undefined ? null : `http://${bind}:${port}`
+    return port === undefined ? null : localUrl(bind, port)
   }
   const lines = [
     `Ready in ${seconds} s.`,

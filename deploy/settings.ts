@@ -1,4 +1,5 @@
 import {
+  choiceSetting,
   countSetting,
   optionalSetting,
   percentSetting,
@@ -75,7 +76,7 @@ export const settingDefinitions = {
     '',
     'File for log lines, - for standard error; default: atom.log in ATOM_HOME with the demo visitor, else standard error',
   ),
-  logLevel: textSetting('ATOM_LOG_LEVEL', 'info', 'debug, info, warn or error'),
+  logLevel: choiceSetting(['debug', 'info', 'warn', 'error'])('ATOM_LOG_LEVEL', 'info', 'debug, info, warn or error'),
 } as const
 
 export type AtomSettings = Settings<typeof settingDefinitions>

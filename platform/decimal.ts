@@ -6,9 +6,10 @@ export type Decimal = bigint
 
 export const PLACES = 12
 export const SCALE: Decimal = 10n ** BigInt(PLACES)
-const SHAPE = /^(-)?(\d{1,30})(?:\.(\d{1,12}))?$/
+/** Room for the largest price times the largest sum of quantities, so that whatever was accepted can be rated. */
+const SHAPE = /^(-)?(\d{1,60})(?:\.(\d{1,12}))?$/
 
-/** Reads decimal text of at most 30 digits before and 12 after the point; null when it is anything else. */
+/** Reads decimal text of at most 60 digits before and 12 after the point; null when it is anything else. */
 export function tryDecimal(text: string): Decimal | null {
   const match = SHAPE.exec(text)
   if (!match) return null

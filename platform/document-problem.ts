@@ -1,5 +1,12 @@
 /** Bounds of a document, all checked before or while it is read. Depth counts nested objects and arrays. */
-export type DocumentLimits = { maxBytes: number; maxDepth: number; maxAliases: number; maxNodes: number }
+export type DocumentLimits = {
+  maxBytes: number
+  maxDepth: number
+  maxAliases: number
+  maxNodes: number
+  /** Leaves it to the caller to refuse text that cannot be stored, part by part. */
+  anyText?: boolean
+}
 
 /**
  * 1 MB and depth 32 are the limits of a package. The largest body of ours, a usage report of 1,000 records, has about
@@ -17,6 +24,7 @@ export type DocumentProblemCode =
   | 'document_duplicate_key'
   | 'document_forbidden_key'
   | 'document_invalid_key'
+  | 'document_invalid_text'
   | 'document_number_not_finite'
   | 'document_tag_not_allowed'
   | 'document_directive_not_allowed'

@@ -1,5 +1,6 @@
 import { parseJsonText } from './document-json.ts'
 import { DEFAULT_LIMITS, DocumentError, type DocumentLimits, type DocumentProblem } from './document-problem.ts'
+import { refuseUnstorable } from './document-text.ts'
 import { parseYamlText } from './document-yaml.ts'
 
 export type DocumentFormat = 'json' | 'yaml'
@@ -34,6 +35,7 @@ function read(
     const text = decode(bytes, limits.maxBytes)
     const format = choose(text)
     const value = format === 'json' ? parseJsonText(text, limits) : parseYamlText(text, limits)
+    if (limits.anyText !== true) refuseUnstorable(value)
     if (objectOnly && (typeof value !== 'object' || value === null || Array.isArray(value))) {
       throw new DocumentError('document_not_object', 'the document must be an object')
     }

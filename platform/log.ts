@@ -14,7 +14,7 @@ const redact = ['token', 'authorization', 'api_key', 'private_key', '*.token', '
 /** JSON lines to `file`, or to standard error without one, so that standard output stays readable for people. */
 export function openLog(options: { level: string; file?: string }): Log {
   const target = pino.destination(
-    options.file ? { dest: options.file, sync: true, mkdir: true } : { dest: 2, sync: true },
+    options.file ? { dest: options.file, sync: true, mkdir: true, mode: 0o600 } : { dest: 2, sync: true },
   )
   return wrap(pino({ level: options.level, base: {}, redact, timestamp: pino.stdTimeFunctions.isoTime }, target))
 }

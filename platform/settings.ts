@@ -33,6 +33,12 @@ export const optionalSetting = make<string | undefined>((text) => (text === '' ?
 /** Port 0 asks the system for a free one. */
 export const portSetting = make<number>(wholeNumber(0, 65_535))
 export const countSetting = make<number>(wholeNumber(0, 2_000_000_000))
+/** One of a few words. */
+export const choiceSetting = (words: readonly string[]) =>
+  make<string>((text) => {
+    if (!words.includes(text)) throw new Error(`must be one of ${words.join(', ')}`)
+    return text
+  })
 export const percentSetting = make<string>((text) => {
   if (!/^(100(\.0+)?|\d{1,2}(\.\d{1,6})?)$/.test(text)) throw new Error('must be a percentage from 0 to 100')
   return text
@@ -50,7 +56,7 @@ export function readSettings<D extends Record<string, Setting<unknown>>>(
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [key, setting] of Object.entries(definitions)) {
-    const text = env[setting.env] ?? setting.default
+    const text = env[setting.env] || setting.default
     try {
       values[key] = setting.parse(text)
     } catch (error) {

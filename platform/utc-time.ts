@@ -15,7 +15,9 @@ export function parseUtcTime(text: string): Date | null {
   )
     return null
   const time = new Date(text.toUpperCase())
-  return Number.isNaN(time.getTime()) ? null : time
+  // Years that neither a column nor an ISO text of four digits can hold.
+  const utcYear = time.getUTCFullYear()
+  return utcYear >= 1970 && utcYear <= 2999 ? time : null
 }
 
 /** The UTC calendar month of a time: `2026-11`. */

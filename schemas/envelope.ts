@@ -23,8 +23,8 @@ export type Envelope<D = unknown> = {
 
 /** RFC 3339 in UTC with a `Z`: an offset would move usage between days. */
 export const UtcTime = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?Z$' })
-/** Decimal text; up to 30 digits before and 12 after the point. Never a float. */
-export const DecimalText = Type.String({ pattern: '^-?\\d{1,30}(\\.\\d{1,12})?$' })
+/** Decimal text; up to 60 digits before and 12 after the point. Never a float. */
+export const DecimalText = Type.String({ pattern: '^-?\\d{1,60}(\\.\\d{1,12})?$' })
 export const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
 export const OrgId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })
 /** UUIDv7 unless said: ids sort by time, so indexes stay hot. */

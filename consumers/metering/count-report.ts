@@ -5,8 +5,8 @@ import { decimal, formatDecimal } from '../../platform/decimal.ts'
 import { periodOf } from '../../platform/utc-time.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { UsageRecord, usageReported } from '../../schemas/events/usage.reported.ts'
-import { invoiceId } from './invoice.ts'
-import { currencyOf, loadPeriod } from './load-period.ts'
+import { loadPeriod } from './load-period.ts'
+import { markStale } from './open-invoices.ts'
 import { attribute } from './rating/rate-invoice.ts'
 
 type Record_ = Static<typeof UsageRecord>
@@ -23,8 +23,8 @@ export async function countReport(
   report: Report,
   now: Date,
 ): Promise<{ counted: number; exceptions: Exception[] }> {
-  const { tenant, report_id, reporter, received_at, root, records } = report.data
-  const keyed = records.map((record, index) => keyOf(record, index))
+  const { tenant, report_id, reporter, received_at, root, records, indexes } = report.data
+  const keyed = records.map((record, place) => keyOf(record, indexes?.[place] ?? place))
   const { fresh, exceptions } = await dedupe(tx, tenant, received_at, keyed)
   await addToRollups(tx, tenant, fresh)
   const late = await markPeriods(tx, tenant, fresh, now)
@@ -34,9 +34,9 @@ export async function countReport(
   exceptions.push(...(await unpricedAmong(tx, tenant, fresh, late)))
   await execute(
     tx,
-    `insert into metering.reports (tenant, report_id, reporter, received_at, record_count, root)
-     values (?, ?, ?, ?, ?, ?) on conflict do nothing`,
-    [tenant, report_id, reporter, received_at, records.length, root],
+    `insert into metering.reports (tenant, report_id, reporter, received_at, record_count, indexes, root)
+     values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    [tenant, report_id, reporter, received_at, records.length, indexes ?? null, root],
   )
   await execute(
     tx,
@@ -83,7 +83,8 @@ async function addToRollups(tx: Tx, tenant: string, fresh: readonly Keyed[]): Pr
   const groups = new Map<string, Rollup>()
   for (const { record } of fresh) {
     const hour = `${record.time.slice(0, 13)}:00:00Z`
-    const dimensions = canonicalDimensions(record)
+    // No charge names a dimension yet, and free text kept per record would be the raw usage itself (P-1).
+    const dimensions = '{}'
     const of = packageName(record)
     const group = JSON.stringify([hour, record.meter, of, dimensions])
     const rollup = groups.get(group) ?? { hour, meter: record.meter, package: of, dimensions, quantity: 0n, records: 0 }
@@ -95,7 +96,7 @@ async function addToRollups(tx: Tx, tenant: string, fresh: readonly Keyed[]): Pr
   await execute(
     tx,
     `insert into metering.rollups (tenant, hour, meter, package, dimensions, dimensions_key, quantity, records)
-     select ?, h, m, p, d::jsonb, substring(sha256(d::bytea) for 16), q, n
+     select ?, h, m, p, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), q, n
      from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::bigint[]) as r (h, m, p, d, q, n)
      on conflict (tenant, hour, meter, package, dimensions_key)
      do update set quantity = rollups.quantity + excluded.quantity, records = rollups.records + excluded.records`,
@@ -145,16 +146,6 @@ async function markBillingLate(tx: Tx, tenant: string, late: readonly string[], 
     `update metering.invoices set stale = true
      where tenant = ? and status = 'gathering' and period > (select min(p) from unnest(?::text[]) p)`,
     [tenant, late],
-  )
-}
-
-async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<void> {
-  await execute(
-    tx,
-    `insert into metering.invoices (tenant, id, period, status, currency, stale)
-     select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i)
-     on conflict (tenant, period) do update set stale = true where invoices.status = 'gathering'`,
-    [tenant, await currencyOf(tx, tenant), periods, periods.map((one) => invoiceId(tenant, one))],
   )
 }
 

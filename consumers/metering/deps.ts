@@ -1,11 +1,15 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db.ts'
+import type { Log } from '../../platform/log.ts'
 
 /** What metering's calls and handlers need. `db` is the pool of HTTP callers, `allTenants` that of metering itself. */
 export type MeteringDeps = {
   db: Db
   allTenants: Db
   wake: () => void
+  log: Log
+  /** Tenants whose last rating or issuing failed, and why. */
+  failing: Map<string, string>
   now: Clock
   partnerSharePercent: string
   /** How long after its end a month still collects usage before its invoices may be issued. */

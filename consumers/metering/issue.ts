@@ -3,10 +3,12 @@ import { uuidv7 } from 'uuidv7'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { execute, row, type Tx } from '../../platform/db.ts'
 import { decimal, formatDecimal } from '../../platform/decimal.ts'
-import { periodBounds } from '../../platform/utc-time.ts'
+import { periodBounds, periodOf } from '../../platform/utc-time.ts'
 import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { invoiceBody, rateLive } from './invoice.ts'
+import { openForFixedFees } from './open-invoices.ts'
+import { perTenant } from './per-tenant.ts'
 import { currencyDigits } from './rating/currency.ts'
 import type { RatedInvoice } from './rating/rate-invoice.ts'
 import { snapshotOf } from './snapshot.ts'
@@ -18,13 +20,15 @@ export function collectionEnds(period: string, collectionHours: number): Date {
 
 /** Issues every open invoice of a month that has lines. Running it again, or twice at once, issues nothing twice. */
 export async function issuePeriod(deps: MeteringDeps, period: string): Promise<string[]> {
+  const { start, end } = periodBounds(period)
+  await deps.allTenants.transaction((tx) => openForFixedFees(tx, period, start, end))
   const open = await deps.allTenants.query<{ tenant: string }>(
     "select tenant from metering.invoices where period = ? and status = 'gathering' order by tenant",
     [period],
   )
   const issued: string[] = []
   for (const { tenant } of open) {
-    const number = await issueOne(deps, tenant, period)
+    const number = await perTenant(deps, tenant, () => issueOne(deps, tenant, period))
     if (number) issued.push(number)
   }
   if (issued.length > 0) deps.wake()
@@ -33,6 +37,9 @@ export async function issuePeriod(deps: MeteringDeps, period: string): Promise<s
 
 /** Issues what is due by now; what the clock calls once a minute. */
 export async function issueDue(deps: MeteringDeps): Promise<string[]> {
+  const current = periodOf(deps.now())
+  const { start, end } = periodBounds(current)
+  await deps.allTenants.transaction((tx) => openForFixedFees(tx, current, start, end))
   const open = await deps.allTenants.query<{ period: string }>(
     "select distinct period from metering.invoices where status = 'gathering' order by period",
   )

@@ -5,7 +5,14 @@ import { type Answer, type Call, everyone, type Route } from '../../platform/htt
 import { isUuid } from '../../platform/uuid.ts'
 import type { MeteringDeps } from './deps.ts'
 
-type ReportRow = { tenant: string; reporter: string; received_at: Date; record_count: number; root: string }
+type ReportRow = {
+  tenant: string
+  reporter: string
+  received_at: Date
+  record_count: number
+  indexes: number[] | null
+  root: string
+}
 type ExceptionRow = { tenant: string; record_index: number; status: string }
 
 /** What became of each record of a report. Only exceptions are stored; the rest counted. */
@@ -17,7 +24,7 @@ export function receiptRoute(deps: MeteringDeps): Route {
       async (tx) => {
         const reports = await rows<ReportRow>(
           tx,
-          'select tenant, reporter, received_at, record_count, root from metering.reports where report_id = ? order by tenant',
+          'select tenant, reporter, received_at, record_count, indexes, root from metering.reports where report_id = ? order by tenant',
           [id],
         )
         const first = reports[0]
@@ -44,16 +51,14 @@ export function receiptRoute(deps: MeteringDeps): Route {
 
 function receiptOf(id: string, reports: readonly ReportRow[], exceptions: readonly ExceptionRow[]) {
   const first = reports[0] as ReportRow
-  const records = reports.flatMap(({ tenant, record_count }) => {
+  const records = reports.flatMap(({ tenant, record_count, indexes }) => {
     const statuses = new Map(
       exceptions.filter((one) => one.tenant === tenant).map((one) => [one.record_index, one.status]),
     )
-    return Array.from({ length: record_count }, (_, index) => ({
-      tenant,
-      index,
-      status: statuses.get(index) ?? 'counted',
-    }))
+    const places = indexes ?? Array.from({ length: record_count }, (_, place) => place)
+    return places.map((index) => ({ tenant, index, status: statuses.get(index) ?? 'counted' }))
   })
+  records.sort((a, b) => a.index - b.index)
   return {
     report_id: id,
     reporter: first.reporter,

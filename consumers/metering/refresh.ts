@@ -3,6 +3,7 @@ import { execute, row } from '../../platform/db.ts'
 import { invoiceUpdated } from '../../schemas/events/invoice.updated.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { rateLive } from './invoice.ts'
+import { perTenant } from './per-tenant.ts'
 import { snapshotOf } from './snapshot.ts'
 
 /**
@@ -13,7 +14,7 @@ export async function refreshStale(deps: MeteringDeps): Promise<number> {
   const stale = await deps.allTenants.query<{ tenant: string; period: string }>(
     'select tenant, period from metering.invoices where stale order by tenant, period limit 500',
   )
-  for (const { tenant, period } of stale) await refreshOne(deps, tenant, period)
+  for (const { tenant, period } of stale) await perTenant(deps, tenant, () => refreshOne(deps, tenant, period))
   if (stale.length > 0) deps.wake()
   return stale.length
 }

@@ -12,6 +12,7 @@ import { closed, OrgId, Uuid } from '../../schemas/envelope.ts'
 import type { MeteringDeps } from './deps.ts'
 import { billingError } from './errors.ts'
 import { currencyOf } from './load-period.ts'
+import { markSubscribed } from './open-invoices.ts'
 
 const SubscriptionBody = closed({
   package: Type.String({ minLength: 1, maxLength: 128 }),
@@ -64,7 +65,9 @@ export function subscriptionRoutes(deps: MeteringDeps): Route[] {
       ends_at: null,
     }
     try {
-      await deps.db.transaction((tx) => insert(tx, made), { scope: scopeOf(call.principal) })
+      // One at a time per tenant: two at once could give it two currencies.
+      await deps.allTenants.transaction((tx) => insert(tx, made, deps.now()), { locks: [`subscriptions/${tenant}`] })
+      deps.wake()
     } catch (error) {
       if (sqlState(error) === '23505')
         throw billingError('already_subscribed', `${tenant} is subscribed to ${body.package} already`)
@@ -103,7 +106,7 @@ export function subscriptionRoutes(deps: MeteringDeps): Route[] {
   ]
 }
 
-async function insert(tx: Tx, made: SubscriptionRow): Promise<void> {
+async function insert(tx: Tx, made: SubscriptionRow, now: Date): Promise<void> {
   const first = await row(tx, 'select 1 from metering.subscriptions where tenant = ? limit 1', [made.tenant])
   const currency = await currencyOf(tx, made.tenant)
   if (first && currency !== made.currency)
@@ -114,6 +117,7 @@ async function insert(tx: Tx, made: SubscriptionRow): Promise<void> {
      values (?, ?, ?, ?, ?, ?, ?)`,
     [made.tenant, made.id, made.partner, made.package, made.plan_id, made.currency, made.starts_at],
   )
+  await markSubscribed(tx, made, now)
 }
 
 function tenantOf(principal: Principal, named: string | undefined): string {

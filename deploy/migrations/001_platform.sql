@@ -155,7 +155,18 @@ create policy own on platform.artifacts to atom_app
   using (org = platform.current_org() or platform.is_operator()) with check (org = platform.current_org());
 create policy consumers on platform.artifacts for select to atom_governance, atom_marketplace using (true);
 
+create function platform.stays_revoked() returns trigger language plpgsql as $$
+begin
+  if old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at then
+    raise exception 'what was revoked stays revoked' using errcode = 'integrity_constraint_violation';
+  end if;
+  return new;
+end $$;
+create trigger stays_revoked before update on platform.api_keys
+  for each row execute function platform.stays_revoked();
+
 grant select, insert on platform.orgs to atom_app;
-grant select, insert, update on platform.api_keys to atom_app;
+grant select, insert on platform.api_keys to atom_app;
+grant update (revoked_at) on platform.api_keys to atom_app;
 grant select, insert on platform.artifacts to atom_app;
 grant select on platform.artifacts to atom_governance, atom_marketplace;

@@ -75,12 +75,25 @@ begin
   foreach name in array array['signing_keys', 'names', 'versions', 'decisions'] loop
     execute format('alter table marketplace.%I enable row level security', name);
     execute format('alter table marketplace.%I force row level security', name);
-    execute format('create policy own on marketplace.%I to atom_app
-      using (org = platform.current_org() or platform.is_operator())
-      with check (org = platform.current_org() or platform.is_operator())', name);
+    execute format('create policy own on marketplace.%I for select to atom_app
+      using (org = platform.current_org() or platform.is_operator())', name);
     execute format('create policy consumer on marketplace.%I to atom_marketplace using (true) with check (true)', name);
   end loop;
 end $$;
+create policy own_new on marketplace.signing_keys for insert to atom_app
+  with check (org = platform.current_org() or platform.is_operator());
+create policy own_change on marketplace.signing_keys for update to atom_app using (org = platform.current_org());
+create policy own_new on marketplace.names for insert to atom_app with check (org = platform.current_org());
+-- An organisation may only submit, under a name it owns; everything after that is an operator's or the machine's.
+create policy own_new on marketplace.versions for insert to atom_app with check (
+  org = platform.current_org() and status = 'submitted'
+  and exists (select 1 from marketplace.names n where n.name = versions.name and n.org = versions.org));
+create policy decided on marketplace.versions for update to atom_app using (platform.is_operator());
+create policy decided on marketplace.decisions for insert to atom_app
+  with check (platform.is_operator() and approver_kind = 'person');
+create trigger stays_revoked before update on marketplace.signing_keys
+  for each row execute function platform.stays_revoked();
+
 -- What is published is for every known caller; without a tenant in the transaction there is still no row.
 create policy published on marketplace.versions for select to atom_app
   using (status in ('published', 'deprecated') and platform.current_org() is not null);
@@ -89,9 +102,11 @@ create policy published on platform.artifacts for select to atom_app
     select 1 from marketplace.versions v
     where v.org = artifacts.org and v.digest = artifacts.digest and v.status in ('published', 'deprecated')));
 
-grant select, insert, update on marketplace.signing_keys to atom_app;
+grant select, insert on marketplace.signing_keys to atom_app;
+grant update (revoked_at) on marketplace.signing_keys to atom_app;
 grant select, insert on marketplace.names to atom_app;
-grant select, insert, update on marketplace.versions to atom_app;
+grant select, insert on marketplace.versions to atom_app;
+grant update (status, reason, claimed_by, claimed_until) on marketplace.versions to atom_app;
 grant select, insert on marketplace.decisions to atom_app;
 grant select on marketplace.signing_keys to atom_marketplace;
 grant select, update on marketplace.versions to atom_marketplace;

@@ -68,6 +68,8 @@ create table metering.reports (
   reporter text not null,
   received_at timestamptz not null,
   record_count int not null,
+  -- Places of the counted records in the report as it was sent; null where they are simply 0, 1, 2 …
+  indexes int[],
   root text not null,
   primary key (tenant, report_id)
 );
@@ -170,16 +172,15 @@ begin
   end loop;
 end $$;
 create policy known on metering.packages for select to atom_app using (platform.current_org() is not null);
-create policy own on metering.plans to atom_app
-  using (partner = platform.current_org() or platform.is_operator())
-  with check (partner = platform.current_org() or platform.is_operator());
+create policy own on metering.plans for select to atom_app
+  using (partner = platform.current_org() or platform.is_operator());
+create policy own_new on metering.plans for insert to atom_app with check (partner = platform.current_org());
 create policy subscribed on metering.plans for select to atom_app using (exists (
   select 1 from metering.subscriptions s
   where s.plan_id = plans.id and s.partner = plans.partner and s.tenant = platform.current_org()));
--- Both sides of a subscription see it; either may start one, under a plan it can see.
-create policy sides on metering.subscriptions to atom_app
-  using (tenant = platform.current_org() or partner = platform.current_org() or platform.is_operator())
-  with check (tenant = platform.current_org() or partner = platform.current_org() or platform.is_operator());
+-- Both sides of a subscription see it; metering's own role makes it, after asking whether the tenant does.
+create policy sides on metering.subscriptions for select to atom_app
+  using (tenant = platform.current_org() or partner = platform.current_org() or platform.is_operator());
 create policy tenant_side on metering.ledger for select to atom_app
   using (tenant = platform.current_org() or platform.is_operator());
 create policy partner_side on metering.ledger for select to atom_app
@@ -194,7 +195,6 @@ create policy reporter on metering.exceptions for select to atom_app using (exis
 grant select on all tables in schema metering to atom_app;
 revoke select on metering.invoice_sequence from atom_app;
 grant insert on metering.plans to atom_app;
-grant insert, update on metering.subscriptions to atom_app;
 grant select, insert, update on all tables in schema metering to atom_metering;
 grant delete on metering.dedupe, metering.late_periods to atom_metering;
 grant select on platform.orgs to atom_metering;

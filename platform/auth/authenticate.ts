@@ -1,4 +1,4 @@
-import type { Db } from '../db.ts'
+import { type Db, row } from '../db.ts'
 import { isApiKey, principalOfApiKey } from './api-keys.ts'
 import { authError } from './errors.ts'
 import type { Principal } from './principal.ts'
@@ -12,13 +12,27 @@ export type Authenticate = (authorization: string | undefined) => Promise<Princi
  */
 export function createAuthenticate(options: { db: Db; tokens: TokenIssuer; visitor: Principal | null }): Authenticate {
   const { db, tokens, visitor } = options
+  /** Organisations are never removed, so having seen one is enough. */
+  const known = new Set<string>()
+
+  async function exists(org: string): Promise<boolean> {
+    if (known.has(org)) return true
+    const scope = { org, operator: false }
+    const found = await db.transaction((tx) => row(tx, 'select 1 from platform.orgs where org = ?', [org]), { scope })
+    if (found) known.add(org)
+    return found !== undefined
+  }
+
   return async (authorization) => {
     if (authorization === undefined) {
       if (visitor) return visitor
       throw authError('credential_missing', 'send `Authorization: Bearer <token or API key>`')
     }
-    const credential = /^Bearer ([\x21-\x7e]{1,4096})$/.exec(authorization)?.[1]
+    const credential = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization)?.[1]
     if (!credential) throw authError('credential_invalid', 'the Authorization header is not `Bearer <credential>`')
-    return isApiKey(credential) ? principalOfApiKey(db, credential) : tokens.verify(credential)
+    if (isApiKey(credential)) return principalOfApiKey(db, credential)
+    const principal = await tokens.verify(credential)
+    if (!(await exists(principal.org))) throw authError('credential_invalid', 'its organisation does not exist')
+    return principal
   }
 }

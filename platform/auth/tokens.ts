@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { exportJWK, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../clock.ts'
@@ -8,6 +8,7 @@ import { MEMBER_ROLES, OPERATOR_ROLES, type Principal, type Role } from './princ
 
 const AUDIENCE = 'atom'
 const ALGORITHM = 'ES256'
+const ORG = /^[a-z0-9][a-z0-9-]{0,62}$/
 type Claims = { sub: string; org: string; roles: readonly Role[]; ttlSeconds: number }
 
 export type TokenIssuer = {
@@ -62,7 +63,7 @@ export async function openTokenIssuer(options: {
 
 function principalFrom(payload: Record<string, unknown>, operatorOrg: string): Principal {
   const { sub, org, roles } = payload
-  if (typeof sub !== 'string' || typeof org !== 'string' || org === '' || !Array.isArray(roles))
+  if (typeof sub !== 'string' || typeof org !== 'string' || !ORG.test(org) || !Array.isArray(roles))
     throw new TypeError('claims')
   // A role counts only in the kind of organisation it belongs to, whatever the token says.
   const allowed: readonly string[] = org === operatorOrg ? OPERATOR_ROLES : MEMBER_ROLES
@@ -81,6 +82,10 @@ async function loadKey(file: string): Promise<{ publicJwk: JWK; privateJwk: JWK 
   await mkdir(dirname(file), { recursive: true })
   const partial = `${file}.${process.pid}`
   await writeFile(partial, JSON.stringify(pair), { mode: 0o600 })
-  await rename(partial, file)
+  // Linked, not renamed: whoever comes second takes the key that is there, since tokens may be signed with it already.
+  await link(partial, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  await rm(partial, { force: true })
   return JSON.parse(await readFile(file, 'utf8')) as { publicJwk: JWK; privateJwk: JWK }
 }

@@ -79,9 +79,12 @@ export async function storeDeadLetter(
       JSON.stringify(headers),
       value,
       why.code,
-      why.reason,
+      storableReason(why.reason),
       why.attempts,
       now,
     ],
   )
 }
+
+/** A reason may quote the very bytes that could not be stored, and must never keep the letter itself from being kept. */
+const storableReason = (reason: string): string => reason.toWellFormed().replaceAll('\0', '').slice(0, 1_000)

@@ -3,7 +3,7 @@ import { type EventDefinition, EventInvalid } from '../../schemas/define-event.t
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { Clock } from '../clock.ts'
-import type { Db, Tx } from '../db.ts'
+import { type Db, sqlState, type Tx } from '../db.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -191,6 +191,9 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
   }
 }
 
-const isFinal = (error: unknown) => error instanceof Error && 'retriable' in error && error.retriable === false
+/** Class 22 is data the database cannot take: it will not take it next time either. */
+const isFinal = (error: unknown) =>
+  (error instanceof Error && 'retriable' in error && error.retriable === false) ||
+  (sqlState(error)?.startsWith('22') ?? false)
 const codeOf = (error: unknown) =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'handler_failed'

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { messageOf } from '../errors.ts'
+import { isAlive, lockFile } from '../file-lock.ts'
 import type { Log } from '../log.ts'
 import { postgresBinaries } from './binaries.ts'
 import { type RunAs, reachableByOthers, serverUser } from './run-as.ts'
@@ -42,9 +43,10 @@ export async function startEmbeddedPostgres(home: string, log: Log): Promise<Emb
   const binaries = await postgresBinaries(home, runAs)
   const data = await dataFolder(home, runAs)
   const socketFolder = await ensureSocketFolder(data, runAs)
-  const release = await startLock(home)
+  const release = await lockFile(join(home, 'postgres.lock'), START_TIMEOUT_MS, `starting the database of ${home}`)
   try {
-    if (await joinsRunning(home, data, socketFolder, log)) return { socketFolder, adopted: true, stop: async () => {} }
+    if (await joinsRunning(home, data, socketFolder, log))
+      return { socketFolder, adopted: true, stop: takeOverLater(home, data, log) }
     await initialise(binaries, data, runAs)
     const logFile = join(home, 'postgres.log')
     const begin = () => launch(binaries, data, socketFolder, logFile, runAs)
@@ -98,31 +100,14 @@ async function ensureSocketFolder(data: string, runAs: RunAs): Promise<string> {
   return folder
 }
 
-/** One start at a time per home; a lock whose process is gone is taken over. */
-async function startLock(home: string): Promise<() => Promise<void>> {
-  const path = join(home, 'postgres.lock')
-  for (let waited = 0; ; waited += 100) {
-    try {
-      await writeFile(path, String(process.pid), { flag: 'wx' })
-      return () => rm(path, { force: true })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    const holder = Number(await readFile(path, 'utf8').catch(() => '0'))
-    if (holder > 0 && !alive(holder)) await rm(path, { force: true })
-    else if (waited > START_TIMEOUT_MS) throw new Error(`process ${holder} is still starting the database of ${home}`)
-    else await pause(100)
-  }
-}
-
 /** True when a healthy server of a living owner already runs on `data`; waits for an orphan to go away. */
 async function joinsRunning(home: string, data: string, socketFolder: string, log: Log): Promise<boolean> {
   for (let waited = 0; ; waited += 50) {
     const pid = Number((await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0])
-    if (!pid || !alive(pid)) return false
+    if (!pid || !isAlive(pid)) return false
     const owner = Number(await readFile(join(home, 'postgres.owner'), 'utf8').catch(() => '0'))
     const serves = await servesData(socketFolder, data)
-    if (serves && owner > 0 && alive(owner)) {
+    if (serves && owner > 0 && isAlive(owner)) {
       log.info('joined the running embedded database', { owner })
       return true
     }
@@ -181,6 +166,34 @@ async function answering(socketFolder: string, child: ChildProcess, logFile: str
   throw new Error(`the embedded database did not start (${messageOf(last)}); its log ends with:\n${tail}`)
 }
 
+/** Watches a server that another process owns and becomes its owner when that one ends. Returns how to let go. */
+function takeOverLater(home: string, data: string, log: Log): () => Promise<void> {
+  let stopped = false
+  let owned: EmbeddedServer | undefined
+  let looking: Promise<void> = Promise.resolve()
+
+  async function look(): Promise<void> {
+    const pid = Number((await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0])
+    if (isAlive(pid) || stopped) return
+    log.warn('the embedded database ended with its owner, starting it here')
+    owned = await startEmbeddedPostgres(home, log)
+    clearInterval(timer)
+    if (stopped) await owned.stop()
+  }
+
+  const timer = setInterval(() => {
+    looking = looking
+      .then(look)
+      .catch((error) => log.error('cannot take the database over', { error: messageOf(error) }))
+  }, RELAUNCH_AFTER_MS)
+  return async () => {
+    stopped = true
+    clearInterval(timer)
+    await looking
+    await owned?.stop()
+  }
+}
+
 /** Starts the server again when it ends by itself; its clients reconnect. Returns how to stop it for good. */
 function keepRunning(first: ChildProcess, begin: () => ChildProcess, log: Log): () => Promise<void> {
   let child = first
@@ -227,15 +240,6 @@ async function ask(socketFolder: string, sql: string): Promise<unknown> {
     return rows[0]?.[0]
   } finally {
     await client.end().catch(() => {})
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

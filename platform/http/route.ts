@@ -68,11 +68,15 @@ export function requireAccess(principal: Principal, access: Access): void {
 }
 
 /** The JSON of a call's body. `anyType` accepts what curl sends when no type is named. */
-export function jsonBody(call: Call, options: { anyType?: boolean; maxBytes?: number } = {}): unknown {
+export function jsonBody(
+  call: Call,
+  options: { anyType?: boolean; anyText?: boolean; maxBytes?: number } = {},
+): unknown {
   const type = call.contentType.split(';')[0]?.trim().toLowerCase() ?? ''
   if (!options.anyType && type !== 'application/json' && !/^application\/[\w.-]+\+json$/.test(type))
     throw httpError('unsupported_media_type', 'send `Content-Type: application/json`')
-  const parsed = parseJson(call.bytes, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes })
+  const { maxBytes, anyText = false } = options
+  const parsed = parseJson(call.bytes, { anyText, ...(maxBytes === undefined ? {} : { maxBytes }) })
   if (parsed.ok) return parsed.value
   const { pointer, code, detail } = parsed
   throw httpError('body_malformed', detail, { errors: [{ pointer, code, detail }] })

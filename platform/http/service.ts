@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import { uuidv7 } from 'uuidv7'
 import type { Authenticate } from '../auth/authenticate.ts'
@@ -75,6 +76,12 @@ export function createService(options: ServiceOptions): express.Express {
   return app
 }
 
+/** Where a client on this machine reaches what listens on `bind`: a wildcard is no address, IPv6 needs brackets. */
+export function localUrl(bind: string, port: number): string {
+  const host = bind === '0.0.0.0' ? '127.0.0.1' : bind === '::' ? '::1' : bind
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 /** Listens and returns the port taken (setting 0 asks the system for one). */
 export async function listen(app: express.Express, name: string, port: number, bind: string): Promise<RunningService> {
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 }, app)
@@ -88,6 +95,7 @@ export async function listen(app: express.Express, name: string, port: number, b
     )
     server.listen(port, bind, resolve)
   })
+  server.on('clientError', refuseUnreadable)
   return { name, port: (server.address() as AddressInfo).port, close: () => closeServer(server) }
 }
 
@@ -151,10 +159,10 @@ function onError(log: Log) {
 function cors(origins: readonly string[]): RequestHandler {
   return (req, res, next) => {
     const origin = req.headers.origin
+    res.vary('origin')
     if (origin && origins.includes(origin)) {
       res.set({
         'access-control-allow-origin': origin,
-        vary: 'origin',
         'access-control-allow-headers': 'authorization, content-type',
         'access-control-allow-methods': 'GET, POST, DELETE',
       })
@@ -188,6 +196,18 @@ function refuseMethod(methods: string[]): RequestHandler {
 function traceOf(sent: string | string[] | undefined): string {
   if (typeof sent === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(sent)) return sent
   return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
+}
+
+/** What Node's parser refuses never reaches a route, and is answered in the same form all the same. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const detail = 'the request is not readable HTTP, or its headers are too large'
+  const body = JSON.stringify(problemOf(httpError('request_aborted', detail), '', uuidv7()))
+  const head = ['HTTP/1.1 400 Bad Request', 'content-type: application/problem+json', 'connection: close']
+  socket.end([...head, `content-length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'))
 }
 
 async function closeServer(server: Server): Promise<void> {

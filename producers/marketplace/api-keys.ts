@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { createApiKey } from '../../platform/auth/api-keys.ts'
-import { scopeOf } from '../../platform/auth/principal.ts'
+import { authError } from '../../platform/auth/errors.ts'
+import { hasRole, scopeOf } from '../../platform/auth/principal.ts'
 import { execute, rows } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../platform/http/route.ts'
@@ -30,6 +31,8 @@ export function apiKeyRoutes(deps: MarketplaceDeps): Route[] {
 
   async function create(call: Call): Promise<Answer> {
     const { scopes } = checked(ApiKeyBody, jsonBody(call))
+    if (scopes.includes('publish') && !hasRole(call.principal, 'partner'))
+      throw authError('forbidden', 'a key with the scope `publish` is made by a partner')
     const made = await deps.db.transaction((tx) => createApiKey(tx, call.principal.org, scopes, deps.now()), {
       scope: scopeOf(call.principal),
     })
@@ -41,11 +44,12 @@ export function apiKeyRoutes(deps: MarketplaceDeps): Route[] {
     const changed = isUuid(id)
       ? await deps.db.transaction(
           (tx) =>
-            execute(tx, 'update platform.api_keys set revoked_at = coalesce(revoked_at, ?) where org = ? and id = ?', [
-              deps.now(),
-              call.principal.org,
-              id,
-            ]),
+            execute(
+              tx,
+              `update platform.api_keys set revoked_at = coalesce(revoked_at, ?)
+               where org = ? and id = ? and (? or not 'publish' = any(scopes))`,
+              [deps.now(), call.principal.org, id, hasRole(call.principal, 'partner', 'admin')],
+            ),
           { scope: scopeOf(call.principal) },
         )
       : 0

@@ -23,7 +23,8 @@ export const onVerdict = (now: Clock): Handler =>
         `select ${columns} from marketplace.versions where org = ? and id = ? for update`,
         [org, id],
       )
-      if (!current || !mayBecome(current.status, 'in_review')) return skip('the version is past its analysis')
+      const awaited = current && (mayBecome(current.status, 'in_review') || unanswered(current))
+      if (!current || !awaited) return skip('the version is past its analysis')
       const approved = await row<{ capabilities: string[] }>(
         tx,
         `select coalesce(v.verdict->'capabilities', '[]') as capabilities
@@ -59,3 +60,6 @@ export const onVerdict = (now: Clock): Handler =>
       return ok(emit(wpkPublished, published))
     },
   })
+
+/** Queued because the analyzer was silent: its verdict is welcome as long as nobody has decided. */
+const unanswered = ({ status, verdict }: VersionRow): boolean => status === 'in_review' && verdict === null

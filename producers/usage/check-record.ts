@@ -4,6 +4,7 @@ import { pointerStep } from '../../platform/document-problem.ts'
 import { parseUtcTime } from '../../platform/utc-time.ts'
 import type { UsageRecord } from '../../schemas/events/usage.reported.ts'
 import { type RecordCode, recordCodes } from './errors.ts'
+import { INEXACT } from './report-body.ts'
 
 export type CheckedRecord = Static<typeof UsageRecord>
 export type RecordFault = { code: RecordCode; pointer: string; detail: string }
@@ -54,6 +55,8 @@ function canonicalQuantity(value: unknown): { text: string } | { code: RecordCod
     return canonicalQuantity(String(value))
   }
   if (typeof value !== 'string') return { code: 'quantity_invalid' }
+  if (value.startsWith(INEXACT))
+    return { code: value.startsWith(`${INEXACT}-`) ? 'quantity_negative' : 'quantity_inexact' }
   const exact = tryDecimal(value)
   if (exact === null) return { code: /^-?\d+(\.\d+)?$/.test(value) ? 'quantity_too_large' : 'quantity_invalid' }
   if (exact < 0n) return { code: 'quantity_negative' }

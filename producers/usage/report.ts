@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7'
-import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
+import { hasRole, type Principal, scopeOf } from '../../platform/auth/principal.ts'
 import { toRecord } from '../../platform/bus/binary-mode.ts'
 import type { Bus } from '../../platform/bus/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -36,7 +36,7 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
     const kept: Accepted[] = []
     const packages = await packagesUsedBy(call.principal, accepted)
     for (const one of accepted) {
-      const fault = one.tenant === org ? null : forAnother(one.record, packages.get(one.tenant) ?? [])
+      const fault = one.tenant === org ? null : forAnother(call.principal, one.record, packages.get(one.tenant) ?? [])
       if (fault) rejected.push(rejection(one.index, one.record.id, fault, one.pointer))
       else kept.push(one)
     }
@@ -49,13 +49,13 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
     const root = merkleRoot(kept.map(({ record }) => Buffer.from(JSON.stringify(record))))
     const received_at = at.toISOString()
     const reporter = call.principal.org
-    const events = byTenant(kept).map(([tenant, records]) =>
+    const events = byTenant(kept, reporter).map(([tenant, { records, indexes }]) =>
       usageReported.create(
-        { report_id, tenant, reporter, received_at, root, records },
+        { report_id, tenant, reporter, received_at, root, records, ...(inOrder(indexes) ? {} : { indexes }) },
         { source: `//atom/usage/${reporter}`, now: at, id: `${report_id}/${tenant}`, traceparent: call.traceparent },
       ),
     )
-    if (events.length > 0) await bus.produce(events.map((event) => toRecord(event, usageReported.topic)))
+    await bus.produce(events.map((event) => toRecord(event, usageReported.topic)))
     return { report_id, accepted: kept.length, rejected, receipt: { root, count: kept.length } }
   }
 
@@ -93,13 +93,14 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
  * A partner may report for a tenant only what its own packages did there. Without a package the record is put to the
  * one package in use; where there are several, it could end up on another partner's line, so it must say.
  */
-function forAnother(record: CheckedRecord, packages: readonly string[]): RecordFault | null {
+function forAnother(principal: Principal, record: CheckedRecord, packages: readonly string[]): RecordFault | null {
   const fault = (code: 'not_subscribed' | 'package_needed', pointer: string) => ({
     code,
     pointer,
     detail: recordCodes[code],
   })
-  if (packages.length === 0) return fault('not_subscribed', '/tenant')
+  const mayReport = principal.kind === 'api-key' || hasRole(principal, 'partner')
+  if (packages.length === 0 || !mayReport) return fault('not_subscribed', '/tenant')
   if (record.package !== undefined)
     return packages.includes(record.package.split('@')[0] as string) ? null : fault('not_subscribed', '/package')
   if (packages.length > 1) return fault('package_needed', '/package')
@@ -111,12 +112,19 @@ function rejection(index: number, id: string | undefined, fault: RecordFault, ba
   return { index, ...(id === undefined ? {} : { id }), ...fault, pointer: `${base}${fault.pointer}` }
 }
 
-function byTenant(kept: readonly Accepted[]): [string, CheckedRecord[]][] {
-  const groups = new Map<string, CheckedRecord[]>()
-  for (const { tenant, record } of kept) {
-    const group = groups.get(tenant)
-    if (group) group.push(record)
-    else groups.set(tenant, [record])
+type Group = { records: CheckedRecord[]; indexes: number[] }
+
+/** One group per tenant; a report without any record still belongs to its reporter. */
+function byTenant(kept: readonly Accepted[], reporter: string): [string, Group][] {
+  const groups = new Map<string, Group>()
+  for (const { tenant, record, index } of kept) {
+    const group = groups.get(tenant) ?? { records: [], indexes: [] }
+    group.records.push(record)
+    group.indexes.push(index)
+    groups.set(tenant, group)
   }
+  if (groups.size === 0) groups.set(reporter, { records: [], indexes: [] })
   return [...groups]
 }
+
+const inOrder = (indexes: readonly number[]): boolean => indexes.every((index, place) => index === place)

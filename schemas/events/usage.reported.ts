@@ -13,7 +13,10 @@ export const UsageRecord = closed({
   dimensions: Type.Optional(Type.Record(Type.String({ minLength: 1, maxLength: 64 }), Type.String({ maxLength: 256 }))),
 })
 
-/** One report of 1..1000 records of one tenant: a log row per report costs a hundredth of one per record. */
+/**
+ * One report of at most 1000 records of one tenant: a log row per report costs a hundredth of one per record. It is
+ * empty when every record was refused: its receipt exists all the same.
+ */
 export const usageReported = defineEvent({
   type: 'usage.reported',
   version: 1,
@@ -25,7 +28,9 @@ export const usageReported = defineEvent({
     reporter: OrgId,
     received_at: UtcTime,
     root: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-    records: Type.Array(UsageRecord, { minItems: 1, maxItems: 1000 }),
+    records: Type.Array(UsageRecord, { maxItems: 1000 }),
+    /** Place of each record in the report as it was sent; absent where it is simply 0, 1, 2 … */
+    indexes: Type.Optional(Type.Array(Type.Integer({ minimum: 0, maximum: 999 }), { maxItems: 1000 })),
   }),
   key: (data) => data.tenant,
   example: {

@@ -477,6 +477,9 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         await written.opened
         await backend.db.transaction((tx) => publish(tx, happened, [create('a', 2), create('b', 3)]))
         backend.bus.wake()
+        // A reader that did not wait would apply them now; that it never does can only be seen by giving it the time.
+        await eventually('something is applied', async () => (await applied()).length > 0, 250).catch(() => {})
+        expect(await applied()).to.deep.equal([])
         hold.open()
         await slow
         backend.bus.wake()
@@ -567,6 +570,24 @@ export function busContract(name: string, open: () => Promise<BusBackend>): void
         expect(before).to.be.greaterThan(12).and.lessThan(40)
         await drained(await run([recording()]))
         expect(await applied()).to.deep.equal(Array.from({ length: 40 }, (_, n) => `a${n}`))
+      })
+
+      it('that stop during the last attempt of an event give it up to nobody', async () => {
+        const [inside, hold] = [gate(), gate()]
+        await send(create('a', 1))
+        const failing = recording(async () => {
+          inside.open()
+          await hold.opened
+          throw new Error('down')
+        })
+        const first = await run([failing], { backoffMs: [] })
+        await inside.opened
+        const stopped = first.stop()
+        hold.open()
+        await stopped
+        expect(await count('platform.dead_letters')).to.equal(0)
+        await drained(await run([recording()]))
+        expect(await applied()).to.deep.equal(['a1'])
       })
 
       it('that stop while an event fails give it up to nobody, at once', async () => {

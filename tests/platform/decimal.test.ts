@@ -56,7 +56,7 @@ describe('platform/decimal', () => {
       'NaN',
       '١',
       '1.0000000000001',
-      '9'.repeat(31),
+      '9'.repeat(61),
     ])
       expect(tryDecimal(text), text).to.equal(null)
     expect(() => decimal('one')).to.throw(RangeError)

@@ -91,8 +91,10 @@ function members(value: unknown, pointer: string, allowed: readonly string[]): R
 }
 
 function fewEntries(value: unknown, pointer: string): void {
-  if (value === undefined || (Array.isArray(value) && value.length <= MAX_ENTRIES)) return
-  throw malformed(pointer, `must be a list of at most ${MAX_ENTRIES}`)
+  const entries = value === undefined ? [] : value
+  const isObject = (entry: unknown) => typeof entry === 'object' && entry !== null
+  if (Array.isArray(entries) && entries.length <= MAX_ENTRIES && entries.every(isObject)) return
+  throw malformed(pointer, `must be a list of at most ${MAX_ENTRIES} object`)
 }
 
 function malformed(pointer: string, detail: string) {

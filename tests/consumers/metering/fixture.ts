@@ -72,7 +72,8 @@ export async function openBilling(start = '2026-11-10T10:00:00Z') {
   const allTenants = database.as('atom_metering')
   const { log, lines } = recordingLog()
   const bus = openEmbeddedBus({ server: database.server, log, appender: app, dbFor: () => allTenants })
-  const deps = { db: app, allTenants, wake: bus.wake, now: clock, partnerSharePercent: '80', collectionHours: 1 }
+  const rules = { now: clock, partnerSharePercent: '80', collectionHours: 1 }
+  const deps = { db: app, allTenants, wake: bus.wake, log, failing: new Map<string, string>(), ...rules }
   const service = await startService(
     [reportRoute({ db: app, bus, now: clock }), ...meteringRoutes(deps)],
     organisations.authenticate,
@@ -91,7 +92,7 @@ export async function openBilling(start = '2026-11-10T10:00:00Z') {
     service.call<B>(method, path, options)
 
   async function consume(): Promise<void> {
-    consuming = await runConsumer({
+    consuming ??= await runConsumer({
       bus,
       db: allTenants,
       group: 'metering',

@@ -1,132 +1,17 @@
-import { Agent, type IncomingMessage, request } from 'node:http'
-import { connect } from 'node:net'
-import { Type } from '@sinclair/typebox'
+import { type IncomingMessage, request } from 'node:http'
 import { expect } from 'chai'
-import { authError } from '../../../platform/auth/errors.ts'
-import type { Principal } from '../../../platform/auth/principal.ts'
-import { createHealth } from '../../../platform/http/health.ts'
-import { everyone, jsonBody, type Route } from '../../../platform/http/route.ts'
-import { createService, listen, type RunningService } from '../../../platform/http/service.ts'
-import { checked } from '../../../platform/http/validate.ts'
-import { createMetrics } from '../../../platform/metrics.ts'
-import { closed } from '../../../schemas/envelope.ts'
-import { gate } from '../../support/eventually.ts'
-import { recordingLog } from '../../support/recording-log.ts'
-
-const PORTAL = 'http://127.0.0.1:8080'
-const visitor: Principal = { org: 'demo', subject: 'visitor', roles: [], scopes: ['read'], kind: 'visitor' }
-const partner: Principal = { org: 'demo', subject: 'ada', roles: ['partner'], scopes: [], kind: 'token' }
-const key = (scopes: Principal['scopes']): Principal => ({
-  org: 'demo',
-  subject: 'key:x',
-  roles: [],
-  scopes,
-  kind: 'api-key',
-})
-const callers: Record<string, Principal> = {
-  'Bearer partner': partner,
-  'Bearer read-key': key(['read']),
-  'Bearer publish-key': key(['publish']),
-}
-const Body = closed({ name: Type.String({ minLength: 1 }), size: Type.Optional(Type.Integer()) })
+import { PORTAL, startSample } from './sample-service.ts'
 
 describe('platform/http/service', () => {
-  const { log, lines } = recordingLog()
   let ready = true
-  let service: RunningService
+  let sample: Awaited<ReturnType<typeof startSample>>
   let url: string
 
-  const routes: Route[] = [
-    {
-      method: 'GET',
-      path: '/things/:id',
-      summary: '',
-      access: everyone,
-      handle: async ({ params, query }) => ({ status: 200, body: { ...params, q: query.get('q') } }),
-    },
-    {
-      method: 'POST',
-      path: '/things',
-      summary: '',
-      access: { roles: ['partner'], scopes: ['publish'] },
-      maxBytes: 1_000,
-      handle: async (call) => ({ status: 201, body: checked(Body, jsonBody(call)) }),
-    },
-    {
-      method: 'DELETE',
-      path: '/things/:id',
-      summary: '',
-      access: { roles: ['partner'] },
-      handle: async () => ({ status: 204 }),
-    },
-    {
-      method: 'POST',
-      path: '/look',
-      summary: '',
-      access: { roles: ['partner'], visitor: true },
-      handle: async (call) => ({ status: 200, body: jsonBody(call, { anyType: true }) }),
-    },
-    {
-      method: 'GET',
-      path: '/trace',
-      summary: '',
-      access: everyone,
-      handle: async ({ traceparent }) => ({ status: 200, body: { traceparent } }),
-    },
-    {
-      method: 'GET',
-      path: '/bytes',
-      summary: '',
-      access: everyone,
-      handle: async () => ({
-        status: 200,
-        bytes: Buffer.from('a\0b'),
-        type: 'application/yaml',
-        headers: { etag: '"x"' },
-      }),
-    },
-    {
-      method: 'GET',
-      path: '/broken',
-      summary: '',
-      access: everyone,
-      handle: async () => {
-        throw new Error('select secret from platform.api_keys')
-      },
-    },
-    {
-      method: 'GET',
-      path: '/unreachable',
-      summary: '',
-      access: everyone,
-      handle: async () => {
-        throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
-      },
-    },
-  ]
-
   before(async () => {
-    const metrics = createMetrics()
-    const now = () => new Date('2026-11-02T10:00:00Z')
-    const health = createHealth({
-      service: 'test',
-      version: '1.2.3',
-      checks: [],
-      policies: async () => [],
-      ready: () => ready,
-      now,
-    })
-    const authenticate = async (authorization: string | undefined) => {
-      if (authorization === undefined) return visitor
-      const principal = callers[authorization]
-      if (!principal) throw authError('credential_invalid', 'unknown')
-      return principal
-    }
-    const app = createService({ name: 'test', routes, authenticate, health, metrics, log, corsOrigins: [PORTAL] })
-    service = await listen(app, 'test', 0, '127.0.0.1')
-    url = `http://127.0.0.1:${service.port}`
+    sample = await startSample(() => ready)
+    url = sample.url
   })
-  after(() => service.close())
+  after(() => sample.close())
 
   const asPartner = { authorization: 'Bearer partner' }
   const post = (
@@ -225,8 +110,8 @@ describe('platform/http/service', () => {
     it('500 without a word of what failed; the log has it under the same request id', async () => {
       const body = await problem(await fetch(`${url}/broken`), 500, 'internal')
       expect(JSON.stringify(body)).to.not.contain('secret')
-      expect(lines.at(-1)).to.deep.include({ level: 'error', message: 'request failed' })
-      expect(lines.at(-1)?.fields).to.include({
+      expect(sample.lines.at(-1)).to.deep.include({ level: 'error', message: 'request failed' })
+      expect(sample.lines.at(-1)?.fields).to.include({
         request_id: body.request_id,
         error: 'select secret from platform.api_keys',
       })
@@ -342,95 +227,5 @@ describe('platform/http/service', () => {
     expect(await trace(sent)).to.equal(sent)
     for (const bad of [undefined, 'junk', '00-XX-YY-01'])
       expect(await trace(bad)).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
-  })
-
-  describe('closing', () => {
-    const another = (slow: Promise<void>) => {
-      const health = createHealth({
-        service: 'x',
-        version: '1',
-        checks: [],
-        policies: async () => [],
-        ready: () => true,
-        now: () => new Date(),
-      })
-      const route: Route = {
-        method: 'GET',
-        path: '/slow',
-        summary: '',
-        access: everyone,
-        handle: async () => {
-          await slow
-          return { status: 200, body: {} }
-        },
-      }
-      const app = createService({
-        name: 'x',
-        routes: [route],
-        authenticate: async () => visitor,
-        health,
-        metrics: createMetrics(),
-        log,
-        corsOrigins: [],
-      })
-      return listen(app, 'x', 0, '127.0.0.1')
-    }
-
-    it('frees the port within 3 s although clients keep connections open', async () => {
-      const running = await another(Promise.resolve())
-      const agent = new Agent({ keepAlive: true })
-      await new Promise<void>((resolve, reject) =>
-        request({ port: running.port, path: '/health', agent }, (response) => response.resume().on('end', resolve))
-          .on('error', reject)
-          .end(),
-      )
-      const silent = connect(running.port, '127.0.0.1').on('error', () => {})
-      await new Promise((resolve) => silent.once('connect', resolve))
-      silent.write('GET /slow HTTP/1.1\r\nhost: x\r\n')
-      const begun = performance.now()
-      await running.close()
-      expect(performance.now() - begun).to.be.lessThan(3_000)
-      await listen(createEmpty(), 'again', running.port, '127.0.0.1').then((again) => again.close())
-      agent.destroy()
-      silent.destroy()
-    })
-
-    it('finishes what it is answering', async () => {
-      const slow = gate()
-      const running = await another(slow.opened)
-      const answer = fetch(`http://127.0.0.1:${running.port}/slow`)
-      await fetch(`http://127.0.0.1:${running.port}/health`)
-      const done = running.close()
-      slow.open()
-      expect((await answer).status).to.equal(200)
-      await done
-    })
-
-    it('names the setting when the port is taken', async () => {
-      const failure = await listen(createEmpty(), 'marketplace', service.port, '127.0.0.1').catch(
-        (error: Error) => error.message,
-      )
-      expect(failure).to.equal(`port ${service.port} is taken; stop what uses it or set ATOM_PORT_MARKETPLACE`)
-    })
-
-    const createEmpty = () => {
-      const health = createHealth({
-        service: 'x',
-        version: '1',
-        checks: [],
-        policies: async () => [],
-        ready: () => true,
-        now: () => new Date(),
-      })
-      return createService({
-        name: 'x',
-        routes: [],
-        authenticate: async () => visitor,
-        health,
-        metrics: createMetrics(),
-        log,
-        corsOrigins: [],
-      })
-    }
   })
 })

@@ -1,0 +1,72 @@
+import { execute, row, rows, type Tx } from '../../platform/db.ts'
+import { periodOf } from '../../platform/utc-time.ts'
+import { invoiceId } from './invoice.ts'
+import { currencyOf } from './load-period.ts'
+
+/** Notes that these months of a tenant are to be rated again, making their open invoices where there are none. */
+export async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<void> {
+  await execute(
+    tx,
+    `insert into metering.invoices (tenant, id, period, status, currency, stale)
+     select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i)
+     on conflict (tenant, period) do update set stale = true where invoices.status = 'gathering'`,
+    [tenant, await currencyOf(tx, tenant), periods, periods.map((one) => invoiceId(tenant, one))],
+  )
+}
+
+/** What is due without any usage: a flat charge, or the flat amount of a first tier. */
+const FIXED_FEE = '$.charges[*] ? (@.model == "flat" || exists(@.tiers[0].flat_amount))'
+
+/**
+ * A subscription changes every month since it began: open ones are rated again, issued ones become late, so that the
+ * current month bills what they lack.
+ */
+export async function markSubscribed(
+  tx: Tx,
+  { tenant, partner, plan_id, starts_at }: { tenant: string; partner: string; plan_id: string; starts_at: Date },
+  now: Date,
+): Promise<void> {
+  const periods = periodsBetween(starts_at < now ? starts_at : now, now)
+  const fixed = await row(
+    tx,
+    'select 1 from metering.plans where partner = ? and id = ? and jsonb_path_exists(body, ?::jsonpath)',
+    [partner, plan_id, FIXED_FEE],
+  )
+  const late = await rows(
+    tx,
+    `insert into metering.late_periods (tenant, period)
+     select tenant, period from metering.invoices where tenant = ? and period = any(?::text[]) and status = 'issued'
+     on conflict do nothing returning period`,
+    [tenant, periods],
+  )
+  if (fixed) await markStale(tx, tenant, periods)
+  else if (late.length > 0) await markStale(tx, tenant, [periodOf(now)])
+  await execute(
+    tx,
+    "update metering.invoices set stale = true where tenant = ? and status = 'gathering' and period >= ?",
+    [tenant, periods[0]],
+  )
+}
+
+/** A month without usage still has its fixed fees: everybody who owes one in `period` gets an open invoice for it. */
+export async function openForFixedFees(tx: Tx, period: string, start: Date, end: Date): Promise<void> {
+  const missing = await rows<{ tenant: string }>(
+    tx,
+    `select distinct s.tenant from metering.subscriptions s
+     join metering.plans p on p.partner = s.partner and p.id = s.plan_id
+     where s.starts_at < ? and (s.ends_at is null or s.ends_at > ?) and jsonb_path_exists(p.body, ?::jsonpath)
+       and not exists (select 1 from metering.invoices i where i.tenant = s.tenant and i.period = ?)
+     order by s.tenant`,
+    [end, start, FIXED_FEE, period],
+  )
+  for (const { tenant } of missing) await markStale(tx, tenant, [period])
+}
+
+function periodsBetween(from: Date, to: Date): string[] {
+  const periods: string[] = []
+  for (let at = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth())); at <= to; ) {
+    periods.push(periodOf(at))
+    at = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1))
+  }
+  return periods
+}

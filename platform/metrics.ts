@@ -9,7 +9,7 @@ export type Metrics = {
   text(): Promise<string>
   contentType: string
   /** Value below which `share` (0..1) of the observations of a histogram lie, in its unit; null before any. */
-  quantile(name: string, share: number): Promise<number | null>
+  quantile(name: string, share: number, counts?: (labels: Record<string, unknown>) => boolean): Promise<number | null>
 }
 
 export type { Counter, Gauge, Histogram }
@@ -29,14 +29,14 @@ export function createMetrics(): Metrics {
       once(name, () => new Histogram({ name, help, buckets, labelNames, registers: [registry] })),
     text: () => registry.metrics(),
     contentType: registry.contentType,
-    async quantile(name, share) {
+    async quantile(name, share, counts = () => true) {
       const metric = registry.getSingleMetric(name)
       if (!metric) return null
       const { values } = await metric.get()
       const byBound = new Map<number, number>()
       for (const value of values) {
         const bound = value.labels.le
-        if (bound === undefined) continue
+        if (bound === undefined || !counts(value.labels)) continue
         const at = bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound)
         byBound.set(at, (byBound.get(at) ?? 0) + value.value)
       }

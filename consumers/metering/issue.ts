@@ -3,15 +3,18 @@ import { uuidv7 } from 'uuidv7'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { execute, row, type Tx } from '../../platform/db.ts'
 import { decimal, formatDecimal } from '../../platform/decimal.ts'
-import { periodBounds, periodOf } from '../../platform/utc-time.ts'
+import { periodBounds } from '../../platform/utc-time.ts'
 import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { invoiceBody, rateLive } from './invoice.ts'
-import { openForFixedFees } from './open-invoices.ts'
+import { openForFixedFees, periodsBetween } from './open-invoices.ts'
 import { perTenant } from './per-tenant.ts'
 import { currencyDigits } from './rating/currency.ts'
 import type { RatedInvoice } from './rating/rate-invoice.ts'
 import { snapshotOf } from './snapshot.ts'
+
+/** How far back an installation that stood still looks for fixed fees: as far as usage may lie in the past. */
+const MONTHS_BACK = 3
 
 /** When a month's collection window ends: from then on its invoices may be issued. */
 export function collectionEnds(period: string, collectionHours: number): Date {
@@ -37,9 +40,12 @@ export async function issuePeriod(deps: MeteringDeps, period: string): Promise<s
 
 /** Issues what is due by now; what the clock calls once a minute. */
 export async function issueDue(deps: MeteringDeps): Promise<string[]> {
-  const current = periodOf(deps.now())
-  const { start, end } = periodBounds(current)
-  await deps.allTenants.transaction((tx) => openForFixedFees(tx, current, start, end))
+  const now = deps.now()
+  const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - MONTHS_BACK))
+  for (const period of periodsBetween(first, now)) {
+    const { start, end } = periodBounds(period)
+    await deps.allTenants.transaction((tx) => openForFixedFees(tx, period, start, end))
+  }
   const open = await deps.allTenants.query<{ period: string }>(
     "select distinct period from metering.invoices where status = 'gathering' order by period",
   )

@@ -62,7 +62,8 @@ export async function openForFixedFees(tx: Tx, period: string, start: Date, end:
   for (const { tenant } of missing) await markStale(tx, tenant, [period])
 }
 
-function periodsBetween(from: Date, to: Date): string[] {
+/** The months from the one of `from` to the one of `to`. */
+export function periodsBetween(from: Date, to: Date): string[] {
   const periods: string[] = []
   for (let at = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth())); at <= to; ) {
     periods.push(periodOf(at))

@@ -180,7 +180,7 @@ describe('consumers/metering: invoices', () => {
       const flat = { name: 'flat', currency: 'USD', charges }
       await billing.sell('fixed', flat, ['globex'], '2026-11-05T00:00:00Z')
       at('2026-12-01T01:00:00Z')
-      expect(await billing.issueDue()).to.have.length(1)
+      await billing.issueDue()
       const [stored] = await billing.owner<{ total: string }>(
         "select convert_from(body, 'UTF8')::json ->> 'total' as total from metering.invoices where tenant = 'globex' and period = '2026-11'",
       )

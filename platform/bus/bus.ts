@@ -8,6 +8,8 @@ export type BusRecord = {
   topic: string
   partition: number
   position: string
+  /** The cursor of a group that has applied this record and everything before it. */
+  next: string
   key: string
   headers: Record<string, string>
   value: Buffer

@@ -155,11 +155,11 @@ async function fetchBatches(db: Db, positions: Map<string, string>, max: number)
     const batch = batches.get(name)
     if (batch) {
       batch.records.push(record)
-      batch.next = record.position
+      batch.next = record.next
     } else {
       const from = positions.get(name) ?? START
       const { topic, partition } = record
-      batches.set(name, { topic, partition, from, next: record.position, records: [record] })
+      batches.set(name, { topic, partition, from, next: record.next, records: [record] })
     }
   }
   return [...batches.values()]
@@ -179,16 +179,22 @@ async function readLag(db: Db, positions: Map<string, string>): Promise<Lag[]> {
 
 function columns(positions: Map<string, string>): unknown[][] {
   const names = [...positions.keys()].map((name) => name.split('/') as [string, string])
-  const at = [...positions.values()].map((position) => position.split(':') as [string, string])
+  const at = [...positions.values()].map((position) => placeOf(position).split(':') as [string, string])
   return [names.map(([topic]) => topic), names.map(([, n]) => Number(n)), at.map(([xid]) => xid), at.map(([, p]) => p)]
 }
 
+/** A cursor left by the other backend says nothing about this log: it is read from its beginning, without repeats. */
+const placeOf = (position: string): string => (/^\d+:\d+$/.test(position) ? position : START)
+
 function toBusRecord(found: LogRow): BusRecord {
   const { topic, partition, key, headers, value } = found
+  // A cursor names the last record read here, the next one to read on Kafka; both are opaque to everybody else.
+  const position = `${found.xid}:${found.pos}`
   return {
     topic,
     partition,
-    position: `${found.xid}:${found.pos}`,
+    position,
+    next: position,
     key,
     headers,
     value,

@@ -105,6 +105,7 @@ describe('architecture: rooms', () => {
       ['producers/marketplace/upload.ts', '@sigstore/verify'],
       ['consumers/governance/judge.ts', 'onnxruntime-node'],
       ['schemas/wpk.ts', 'yaml/util'],
+      ['platform/bus/relay.ts', 'kafkajs'],
     ]
     for (const [from, vendor] of past)
       it(`refuses ${vendor} in ${from}`, () => {

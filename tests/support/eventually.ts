@@ -1,9 +1,13 @@
 /** Asks again, every few milliseconds, until `check` gives something true; fails after `withinMs` with `what`. */
-export async function eventually<T>(what: string, check: () => Promise<T> | T, withinMs = 5_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  check: () => Promise<T> | T,
+  withinMs = 5_000,
+): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + withinMs
   for (;;) {
     const found = await check()
-    if (found) return found
+    if (found) return found as NonNullable<Exclude<T, false>>
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }

@@ -83,7 +83,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     const urls = { marketplace: urlOf('marketplace'), billing: urlOf('billing') }
     await seedDemo({ home, credentials, urls, now, progress: (text) => step('demo data', text) })
   }
-  const policies = await compliance()
+  const policies = await compliance({ fresh: true })
   logCompliance(log, names, policies)
   isReady = true
   log.info('ready', { services: names, version })
@@ -165,6 +165,8 @@ function step(what: string, detail: string): void {
 }
 
 async function main(): Promise<void> {
+  // The ONNX runtime reports its use to its maker unless told not to, before its library loads.
+  process.env.ORT_DISABLE_TELEMETRY ??= '1'
   // A reader that goes away (`npm start | head`) must not take the services with it.
   process.stdout.on('error', () => {})
   const settings = readSettings(settingDefinitions, process.env)

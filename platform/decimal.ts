@@ -42,6 +42,15 @@ export function roundTo(value: Decimal, places: number): Decimal {
   return divideRounded(value, unit) * unit
 }
 
+/**
+ * Rounds a product of two decimals, or a sum of such, that nothing has rounded yet (`a * b`, scaled by 1e24), half away
+ * from zero to `places` decimals. Rounding it to twelve places on the way would turn 0.00499… into a cent.
+ */
+export function roundProduct(product: bigint, places: number): Decimal {
+  const unit = 10n ** BigInt(PLACES - places)
+  return divideRounded(product, SCALE * unit) * unit
+}
+
 function divideRounded(value: bigint, divisor: bigint): bigint {
   const half = divisor / 2n
   return value >= 0n ? (value + half) / divisor : -((-value + half) / divisor)

@@ -6,9 +6,13 @@ export type Policy = { id: string; title: string }
 /** What a probe of the running system found. `not_applicable`: this system has nothing the policy speaks of yet. */
 export type Finding = { status: 'compliant' | 'violated' | 'not_applicable'; detail: string }
 export type PolicyStatus = { id: string } & Finding
+/** `fresh` asks the probes again although their last findings are recent. */
+export type Compliance = (options?: { fresh?: boolean }) => Promise<PolicyStatus[]>
 export type Probes = Record<string, () => Promise<Finding>>
 
 const FRESH_MS = 15_000
+/** `/health` must answer while the database does not. */
+const PROBE_LIMIT_MS = 2_000
 
 /** Reads the policies from the document that people read: one `## P-n Title` heading each. */
 export async function readPolicies(file: string | URL): Promise<Policy[]> {
@@ -25,15 +29,11 @@ export async function readPolicies(file: string | URL): Promise<Policy[]> {
  * Compliance as the probes find it, never older than 15 s. A policy without a probe, or whose probe fails, is
  * reported as violated: silence is not compliance.
  */
-export function createCompliance(
-  policies: readonly Policy[],
-  probes: Probes,
-  now: Clock,
-): () => Promise<PolicyStatus[]> {
+export function createCompliance(policies: readonly Policy[], probes: Probes, now: Clock): Compliance {
   let known: { at: number; statuses: Promise<PolicyStatus[]> } | undefined
-  return () => {
+  return ({ fresh = false } = {}) => {
     const at = now().getTime()
-    if (!known || at - known.at > FRESH_MS || at < known.at)
+    if (!known || fresh || at - known.at > FRESH_MS || at < known.at)
       known = { at, statuses: Promise.all(policies.map(({ id }) => probe(id, probes[id]))) }
     return known.statuses
   }
@@ -41,9 +41,18 @@ export function createCompliance(
 
 async function probe(id: string, run: Probes[string] | undefined): Promise<PolicyStatus> {
   if (!run) return { id, status: 'violated', detail: 'no probe checks this policy' }
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Finding>((resolve) => {
+    timer = setTimeout(
+      () => resolve({ status: 'violated', detail: 'the probe did not answer in time' }),
+      PROBE_LIMIT_MS,
+    )
+  })
   try {
-    return { id, ...(await run()) }
+    return { id, ...(await Promise.race([run(), late])) }
   } catch (error) {
     return { id, status: 'violated', detail: `the probe failed: ${messageOf(error)}` }
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -3,7 +3,7 @@ import type { Lag } from '../platform/bus/bus.ts'
 import type { Clock } from '../platform/clock.ts'
 import { type Db, rows } from '../platform/db.ts'
 import { httpError } from '../platform/http/errors.ts'
-import { type Answer, type Call, everyone, type Route } from '../platform/http/route.ts'
+import { type Answer, type Call, openGet, type Route } from '../platform/http/route.ts'
 
 export type AnalyticsDeps = {
   /** The portal's own role: SELECT in `read`, nothing else. */
@@ -106,16 +106,9 @@ export function analyticsRoutes(deps: AnalyticsDeps): Route[] {
     return { status: 200, body: { ...(await freshness()), packages: shown } }
   }
 
-  const get = (path: string, summary: string, handle: Route['handle']): Route => ({
-    method: 'GET',
-    path,
-    summary,
-    access: everyone,
-    handle,
-  })
   return [
-    get('/analytics/revenue', 'Revenue by month', revenue),
-    get('/analytics/usage', 'Usage by tenant, meter and month', usage),
-    get('/analytics/packages', 'Packages with their verdicts', packages),
+    openGet('/analytics/revenue', 'Revenue by month', revenue),
+    openGet('/analytics/usage', 'Usage by tenant, meter and month', usage),
+    openGet('/analytics/packages', 'Packages with their verdicts', packages),
   ]
 }

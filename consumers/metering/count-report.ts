@@ -112,8 +112,8 @@ async function addToRollups(tx: Tx, tenant: string, fresh: readonly Keyed[]): Pr
 }
 
 /**
- * Open months are to be rated again; issued ones never change: their usage is late, and the current month bills the
- * difference. Returns the issued ones.
+ * Open months are to be rated again; issued ones never change: their usage is late, and the first open
+ * month after them bills the difference. Returns the issued ones.
  */
 async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now: Date): Promise<Set<string>> {
   const periods = [...new Set(fresh.map(({ record }) => period(record)))].sort()
@@ -125,13 +125,27 @@ async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now:
     [tenant, periods],
   )
   const late = issued.map((one) => one.period)
+  if (late.length > 0) await markBillingLate(tx, tenant, late, now)
   await execute(
     tx,
     'insert into metering.late_periods (tenant, period) select ?, p from unnest(?::text[]) p on conflict do nothing',
     [tenant, late],
   )
-  if (late.length > 0) await markStale(tx, tenant, [periodOf(now)])
   return new Set(late)
+}
+
+/**
+ * Whichever open month bills what is late is to be rated again. Before the late months are noted: an invoice that is
+ * being issued holds its row, and takes the notes it has billed away with it.
+ */
+async function markBillingLate(tx: Tx, tenant: string, late: readonly string[], now: Date): Promise<void> {
+  await markStale(tx, tenant, [periodOf(now)])
+  await execute(
+    tx,
+    `update metering.invoices set stale = true
+     where tenant = ? and status = 'gathering' and period > (select min(p) from unnest(?::text[]) p)`,
+    [tenant, late],
+  )
 }
 
 async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<void> {

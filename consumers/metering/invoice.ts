@@ -1,5 +1,4 @@
 import { row, type Tx } from '../../platform/db.ts'
-import { periodOf } from '../../platform/utc-time.ts'
 import { currencyOf, loadLatePeriods, loadPeriod } from './load-period.ts'
 import { lineId, type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
 
@@ -12,7 +11,7 @@ export type InvoiceRow = {
   sha256: string | null
   issued_at: Date | null
 }
-export type LiveInvoice = { id: string; rated: RatedInvoice }
+export type LiveInvoice = { id: string; rated: RatedInvoice; billsLate: readonly string[] }
 
 export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<InvoiceRow | undefined> =>
   row<InvoiceRow>(
@@ -24,16 +23,13 @@ export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<Inv
 /** A month's invoice has its id before it has a row, so that looking at it changes nothing. */
 export const invoiceId = (tenant: string, period: string): string => lineId(tenant, period, 'invoice', '')
 
-/**
- * Rates an open month from the rollups. Differences of earlier, issued months belong to the current month's invoice:
- * `carriesLate` says whether this is that one.
- */
-export async function rateLive(tx: Tx, tenant: string, period: string, share: string, now: Date): Promise<LiveInvoice> {
+/** Rates an open month from the rollups, with the differences of earlier, issued months that it has to bill. */
+export async function rateLive(tx: Tx, tenant: string, period: string, share: string): Promise<LiveInvoice> {
   const policy = { currency: await currencyOf(tx, tenant), partnerSharePercent: share }
   const current = await loadPeriod(tx, tenant, period)
-  const carriesLate = period >= periodOf(now)
-  const late = carriesLate ? (await loadLatePeriods(tx, tenant)).filter((one) => one.period < period) : []
-  return { id: invoiceId(tenant, period), rated: rateInvoice(tenant, current, late, policy) }
+  const late = await loadLatePeriods(tx, tenant, period)
+  const rated = rateInvoice(tenant, current, late, policy)
+  return { id: invoiceId(tenant, period), rated, billsLate: late.map((one) => one.period) }
 }
 
 /** The invoice in the shape of the contract. An issued one is answered from its stored bytes instead. */

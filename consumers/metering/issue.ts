@@ -7,6 +7,7 @@ import { periodBounds } from '../../platform/utc-time.ts'
 import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { invoiceBody, rateLive } from './invoice.ts'
+import { currencyDigits } from './rating/currency.ts'
 import type { RatedInvoice } from './rating/rate-invoice.ts'
 import { snapshotOf } from './snapshot.ts'
 
@@ -52,19 +53,23 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
       )
       if (!held) return null
       const at = now()
-      const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
+      const live = await rateLive(tx, tenant, period, partnerSharePercent)
       if (live.rated.lines.length === 0) return null
       const number = await takeNumber(tx)
       const body = Buffer.from(JSON.stringify(invoiceBody(tenant, period, live, { status: 'issued', number }, at)))
       const sha256 = createHash('sha256').update(body).digest('hex')
       await execute(
         tx,
-        `update metering.invoices set status = 'issued', number = ?, body = ?, sha256 = ?, issued_at = ?, stale = false
+        `update metering.invoices set status = 'issued', currency = ?, number = ?, body = ?, sha256 = ?, issued_at = ?,
+           stale = false
          where tenant = ? and period = ?`,
-        [number, body, sha256, at, tenant, period],
+        [live.rated.currency, number, body, sha256, at, tenant, period],
       )
       await post(tx, tenant, live.id, live.rated, at)
-      await execute(tx, 'delete from metering.late_periods where tenant = ? and period < ?', [tenant, period])
+      await execute(tx, 'delete from metering.late_periods where tenant = ? and period = any(?::text[])', [
+        tenant,
+        live.billsLate,
+      ])
       const event = invoiceIssued.create(
         { ...snapshotOf(tenant, period, 'issued', live, at), number, sha256 },
         { source: SOURCE, now: at, subject: tenant },
@@ -87,7 +92,7 @@ async function takeNumber(tx: Tx): Promise<string> {
 
 /** One posting: tenant receivable = partner payable + platform fee + tax. The database refuses it unbalanced. */
 async function post(tx: Tx, tenant: string, invoiceId: string, rated: RatedInvoice, at: Date): Promise<void> {
-  const minus = (amount: string) => formatDecimal(-decimal(amount))
+  const minus = (amount: string) => formatDecimal(-decimal(amount), currencyDigits(rated.currency))
   const entries: [account: string, partner: string | null, amount: string][] = [
     ['tenant_receivable', null, rated.total],
     ...rated.shares.flatMap(({ partner, partner_share, platform_fee, tax }): [string, string, string][] => [

@@ -22,12 +22,19 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
   return { period, subscriptions, usage }
 }
 
-/** Issued months with later usage, and what every issued invoice so far has billed for them. */
-export async function loadLatePeriods(tx: Tx, tenant: string): Promise<LatePeriod[]> {
+/**
+ * Issued months with later usage that the invoice of `period` bills, and what every issued invoice so far has billed
+ * for them. The first open month after a late one bills it: a month that has ended is still open while it collects,
+ * and what is late must be on exactly one invoice.
+ */
+export async function loadLatePeriods(tx: Tx, tenant: string, period: string): Promise<LatePeriod[]> {
   const late = await rows<{ period: string }>(
     tx,
-    'select period from metering.late_periods where tenant = ? order by period',
-    [tenant],
+    `select l.period from metering.late_periods l where l.tenant = ? and l.period < ? and not exists (
+       select 1 from metering.invoices i
+       where i.tenant = l.tenant and i.status = 'gathering' and i.period > l.period and i.period < ?)
+     order by l.period`,
+    [tenant, period, period],
   )
   if (late.length === 0) return []
   const issued = await rows<{ body: Buffer }>(
@@ -37,8 +44,8 @@ export async function loadLatePeriods(tx: Tx, tenant: string): Promise<LatePerio
   )
   const lines = issued.flatMap(({ body }) => (JSON.parse(body.toString('utf8')) as { lines: InvoiceLine[] }).lines)
   const periods: LatePeriod[] = []
-  for (const { period } of late)
-    periods.push({ ...(await loadPeriod(tx, tenant, period)), billed: await billedByLine(tx, lines, period) })
+  for (const { period: month } of late)
+    periods.push({ ...(await loadPeriod(tx, tenant, month)), billed: await billedByLine(tx, lines, month) })
   return periods
 }
 

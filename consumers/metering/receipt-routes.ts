@@ -2,6 +2,7 @@ import { scopeOf } from '../../platform/auth/principal.ts'
 import { rows } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, everyone, type Route } from '../../platform/http/route.ts'
+import { isUuid } from '../../platform/uuid.ts'
 import type { MeteringDeps } from './deps.ts'
 
 type ReportRow = { tenant: string; reporter: string; received_at: Date; record_count: number; root: string }
@@ -11,7 +12,7 @@ type ExceptionRow = { tenant: string; record_index: number; status: string }
 export function receiptRoute(deps: MeteringDeps): Route {
   async function handle(call: Call): Promise<Answer> {
     const id = call.params.report_id ?? ''
-    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) throw unknown()
+    if (!isUuid(id)) throw unknown()
     return deps.db.transaction(
       async (tx) => {
         const reports = await rows<ReportRow>(

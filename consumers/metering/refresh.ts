@@ -28,8 +28,12 @@ async function refreshOne({ allTenants, now, partnerSharePercent }: MeteringDeps
       )
       if (!held) return
       const at = now()
-      const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
-      await execute(tx, 'update metering.invoices set stale = false where tenant = ? and period = ?', [tenant, period])
+      const live = await rateLive(tx, tenant, period, partnerSharePercent)
+      await execute(tx, 'update metering.invoices set stale = false, currency = ? where tenant = ? and period = ?', [
+        live.rated.currency,
+        tenant,
+        period,
+      ])
       const event = invoiceUpdated.create(snapshotOf(tenant, period, 'gathering', live, at), {
         source: SOURCE,
         now: at,

@@ -186,6 +186,10 @@ create policy partner_side on metering.ledger for select to atom_app
   using (partner = platform.current_org() and account = 'partner_payable');
 -- A report of a partner for its tenant: the reporter may read the receipt it was given.
 create policy reporter on metering.reports for select to atom_app using (reporter = platform.current_org());
+-- Without its exceptions the same receipt would say that every record counted.
+create policy reporter on metering.exceptions for select to atom_app using (exists (
+  select 1 from metering.reports r
+  where r.tenant = exceptions.tenant and r.report_id = exceptions.report_id and r.reporter = platform.current_org()));
 
 grant select on all tables in schema metering to atom_app;
 revoke select on metering.invoice_sequence from atom_app;

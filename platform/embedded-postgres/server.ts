@@ -25,10 +25,12 @@ const START_TIMEOUT_MS = 20_000
 const run = promisify(execFile)
 
 /**
- * Runs when the pipe from this process closes, however this process ended: SIGINT is Postgres' fast shutdown.
- * `trap` keeps a Ctrl-C in the terminal from stopping the server before its clients are done.
+ * Stops the server when the pipe from this process closes, however this process ended (SIGINT is Postgres' fast
+ * shutdown), and ends when the server does. The pipe is moved to descriptor 3: a shell gives background jobs no input.
  */
-const WATCHDOG = 'trap "" INT TERM HUP; "$@" & pid=$!; cat >/dev/null; kill -INT $pid 2>/dev/null; wait $pid'
+const WATCHDOG =
+  'exec 3<&0; "$@" 3<&- & pid=$!; { cat <&3 >/dev/null; kill -INT $pid 2>/dev/null; } & exec 3<&-; wait $pid'
+const RELAUNCH_AFTER_MS = 500
 
 /**
  * Starts the embedded server for `home`, or joins the one that already serves it.
@@ -44,10 +46,12 @@ export async function startEmbeddedPostgres(home: string, log: Log): Promise<Emb
   try {
     if (await joinsRunning(home, data, socketFolder, log)) return { socketFolder, adopted: true, stop: async () => {} }
     await initialise(binaries, data, runAs)
-    const child = launch(binaries, data, socketFolder, join(home, 'postgres.log'), runAs)
+    const logFile = join(home, 'postgres.log')
+    const begin = () => launch(binaries, data, socketFolder, logFile, runAs)
+    const child = begin()
     await writeFile(join(home, 'postgres.owner'), String(process.pid))
-    await answering(socketFolder, child, join(home, 'postgres.log'))
-    return { socketFolder, adopted: false, stop: () => stop(child) }
+    await answering(socketFolder, child, logFile)
+    return { socketFolder, adopted: false, stop: keepRunning(child, begin, log) }
   } finally {
     await release()
   }
@@ -177,11 +181,33 @@ async function answering(socketFolder: string, child: ChildProcess, logFile: str
   throw new Error(`the embedded database did not start (${messageOf(last)}); its log ends with:\n${tail}`)
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  child.stdin?.end()
-  await gone
+/** Starts the server again when it ends by itself; its clients reconnect. Returns how to stop it for good. */
+function keepRunning(first: ChildProcess, begin: () => ChildProcess, log: Log): () => Promise<void> {
+  let child = first
+  let stopping = false
+  let timer: NodeJS.Timeout | undefined
+
+  function watch(): void {
+    child.once('exit', (code, signal) => {
+      child.stdin?.destroy()
+      if (stopping) return
+      log.error('the embedded database ended by itself, starting it again', { code, signal })
+      timer = setTimeout(() => {
+        child = begin()
+        watch()
+      }, RELAUNCH_AFTER_MS)
+    })
+  }
+
+  watch()
+  return async () => {
+    stopping = true
+    clearTimeout(timer)
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    child.stdin?.end()
+    await gone
+  }
 }
 
 async function servesData(socketFolder: string, data: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
-import type { PolicyStatus } from '../policies.ts'
+import type { Compliance, PolicyStatus } from '../policies.ts'
 
 export type CheckResult = { status: 'ok' | 'failed'; detail?: string }
 export type HealthCheck = { name: string; run(): Promise<CheckResult> }
@@ -20,7 +20,7 @@ export function createHealth(options: {
   service: string
   version: string
   checks: readonly HealthCheck[]
-  policies: () => Promise<PolicyStatus[]>
+  policies: Compliance
   ready: () => boolean
   now: Clock
 }): Health {

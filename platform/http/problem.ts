@@ -28,7 +28,7 @@ export function problemOf(error: AppError, instance: string, requestId: string):
 }
 
 /** SQLSTATEs for text that JSON may carry and PostgreSQL's `text` and `jsonb` may not. */
-const UNSTORABLE = ['22021', '22P05']
+const UNSTORABLE = ['22021', '22P02', '22P05']
 
 /** Any thrown value as an error that can be answered. */
 export function answerable(error: unknown): AppError {

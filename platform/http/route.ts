@@ -41,6 +41,15 @@ export type Route = {
 
 export const everyone: Access = { everyone: true }
 
+/** A GET that everybody the service knows may call. */
+export const openGet = (path: string, summary: string, handle: Route['handle']): Route => ({
+  method: 'GET',
+  path,
+  summary,
+  access: everyone,
+  handle,
+})
+
 /** Throws 401 for a visitor and 403 for anybody else without the right. */
 export function requireAccess(principal: Principal, access: Access): void {
   if ('everyone' in access) {

@@ -5,6 +5,7 @@ import { execute, rows } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
+import { isUuid } from '../../platform/uuid.ts'
 import { closed } from '../../schemas/envelope.ts'
 import type { MarketplaceDeps } from './deps.ts'
 
@@ -37,7 +38,7 @@ export function apiKeyRoutes(deps: MarketplaceDeps): Route[] {
 
   async function revoke(call: Call): Promise<Answer> {
     const id = call.params.id ?? ''
-    const changed = /^[0-9a-f-]{36}$/.test(id)
+    const changed = isUuid(id)
       ? await deps.db.transaction(
           (tx) =>
             execute(tx, 'update platform.api_keys set revoked_at = coalesce(revoked_at, ?) where org = ? and id = ?', [

@@ -3,7 +3,7 @@ import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
 import { rows, type Scope } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
-import { type Answer, type Call, everyone, type Route } from '../../platform/http/route.ts'
+import { type Answer, type Call, openGet, type Route } from '../../platform/http/route.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { statuses } from './lifecycle.ts'
 import { columns, detailOf, findVersion, summaryOf, type VersionRow } from './version-row.ts'
@@ -63,19 +63,12 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
     })
   }
 
-  const get = (path: string, summary: string, handle: Route['handle']): Route => ({
-    method: 'GET',
-    path,
-    summary,
-    access: everyone,
-    handle,
-  })
   return [
-    get('/wpk/list', 'List package versions', list),
-    get('/wpk/:id', 'One package version: state, reason, next step', show),
-    get('/wpk/:id/content', 'The exact bytes of a version', content),
-    get('/wpk/:id/bundle', 'The signature of a version', bundle),
-    get('/wpk/:id/verdict', 'What the analyzer said', verdict),
+    openGet('/wpk/list', 'List package versions', list),
+    openGet('/wpk/:id', 'One package version: state, reason, next step', show),
+    openGet('/wpk/:id/content', 'The exact bytes of a version', content),
+    openGet('/wpk/:id/bundle', 'The signature of a version', bundle),
+    openGet('/wpk/:id/verdict', 'What the analyzer said', verdict),
   ]
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { row, type Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
+import { isUuid } from '../../platform/uuid.ts'
 import type { Verdict } from '../../schemas/verdict.ts'
 import { nextStep, type Status } from './lifecycle.ts'
 
@@ -31,11 +32,10 @@ export type VersionRow = {
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
   signature_form, signature, verdict, risk_score, submitted_at, due_at, published_at, claimed_by, claimed_until`
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** One version by id, locked when asked. What the scope does not see is answered like what does not exist. */
 export async function findVersion(tx: Tx, id: string, lock: '' | 'for update' = ''): Promise<VersionRow> {
-  const found = UUID.test(id)
+  const found = isUuid(id)
     ? await row<VersionRow>(tx, `select ${columns} from marketplace.versions where id = ? ${lock}`, [id])
     : undefined
   if (!found) throw httpError('not_found', 'no package version with this id')

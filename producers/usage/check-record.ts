@@ -1,5 +1,6 @@
 import type { Static } from '@sinclair/typebox'
 import { formatDecimal, tryDecimal } from '../../platform/decimal.ts'
+import { pointerStep } from '../../platform/document-problem.ts'
 import { parseUtcTime } from '../../platform/utc-time.ts'
 import type { UsageRecord } from '../../schemas/events/usage.reported.ts'
 import { type RecordCode, recordCodes } from './errors.ts'
@@ -25,10 +26,10 @@ export function checkRecord(value: unknown, now: Date): RecordResult {
   if (typeof id !== 'string' || !ID.test(id)) return { fault: fault('id_invalid', '/id') }
   const wrong = (code: RecordCode, pointer: string): RecordResult => ({ fault: fault(code, pointer), id })
   const unknown = Object.keys(sent).find((name) => !MEMBERS.includes(name))
-  if (unknown !== undefined) return wrong('record_malformed', `/${unknown}`)
+  if (unknown !== undefined) return wrong('record_malformed', pointerStep(unknown))
   const { meter } = sent
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
-  if (typeof meter !== 'string' || meter.length > 128 || !/^[^\x00-\x1f\x7f\ud800-\udfff]+$/.test(meter))
+  if (typeof meter !== 'string' || meter.length > 128 || !/^[^\x00-\x1f\x7f\ud800-\udfff]+$/u.test(meter))
     return wrong('meter_invalid', '/meter')
   const quantity = canonicalQuantity(sent.quantity)
   if ('code' in quantity) return wrong(quantity.code, '/quantity')
@@ -71,9 +72,9 @@ function dimensionFault(value: unknown): string | null {
       !/^[A-Za-z][\w.-]{0,63}$/.test(name) ||
       typeof text !== 'string' ||
       text.length > 256 ||
-      /[\0\ud800-\udfff]/.test(text)
+      /[\0\ud800-\udfff]/u.test(text)
     )
-      return `/dimensions/${name.replace(/~/g, '~0').replace(/\//g, '~1')}`
+      return `/dimensions${pointerStep(name)}`
   return null
 }
 

@@ -18,6 +18,7 @@ export const recordCodes = {
   in_future: 'a time is at most 5 minutes ahead',
   package_invalid: 'a package is `name` or `name@version`',
   dimensions_invalid: 'dimensions are at most 16 short strings by name',
-  not_subscribed: 'the tenant is not subscribed to a package of the reporter',
+  not_subscribed: 'the tenant is not subscribed to this package, or to any, of the reporter',
+  package_needed: 'the tenant uses several packages of the reporter: name the one this usage is of',
 } as const
 export type RecordCode = keyof typeof recordCodes

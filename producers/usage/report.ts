@@ -6,13 +6,16 @@ import type { Clock } from '../../platform/clock.ts'
 import { type Db, rows } from '../../platform/db.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { merkleRoot } from '../../platform/merkle.ts'
+import { OrgId } from '../../schemas/envelope.ts'
 import { usageReported } from '../../schemas/events/usage.reported.ts'
 import { type CheckedRecord, checkRecord, type RecordFault } from './check-record.ts'
 import { recordCodes } from './errors.ts'
 import { MAX_REPORT_BYTES, readRecords } from './report-body.ts'
 
+const ORG_ID = new RegExp(OrgId.pattern as string)
+
 export type UsageDeps = { db: Db; bus: Bus; now: Clock }
-type Accepted = { index: number; record: CheckedRecord; tenant: string }
+type Accepted = { index: number; pointer: string; record: CheckedRecord; tenant: string }
 type Rejected = { index: number; id?: string; code: string; pointer: string; detail: string }
 
 /**
@@ -28,19 +31,15 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
     for (const [index, { value, pointer }] of readRecords(call).entries()) {
       const result = checkRecord(value, at)
       if ('fault' in result) rejected.push(rejection(index, result.id, result.fault, pointer))
-      else accepted.push({ index, record: result.record, tenant: result.tenant ?? org })
+      else accepted.push({ index, pointer, record: result.record, tenant: result.tenant ?? org })
     }
-    const refused = await notSubscribed(call.principal, accepted)
-    for (const { index, record } of refused)
-      rejected.push(
-        rejection(
-          index,
-          record.id,
-          { code: 'not_subscribed', pointer: '/tenant', detail: recordCodes.not_subscribed },
-          '',
-        ),
-      )
-    const kept = accepted.filter((one) => !refused.has(one))
+    const kept: Accepted[] = []
+    const packages = await packagesUsedBy(call.principal, accepted)
+    for (const one of accepted) {
+      const fault = one.tenant === org ? null : forAnother(one.record, packages.get(one.tenant) ?? [])
+      if (fault) rejected.push(rejection(one.index, one.record.id, fault, one.pointer))
+      else kept.push(one)
+    }
     rejected.sort((a, b) => a.index - b.index)
     return { status: 202, body: await store(call, kept, rejected, at) }
   }
@@ -60,21 +59,24 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
     return { report_id, accepted: kept.length, rejected, receipt: { root, count: kept.length } }
   }
 
-  /** A partner may report for a tenant only where that tenant is subscribed to one of its packages. */
-  async function notSubscribed(principal: Principal, accepted: Accepted[]): Promise<Set<Accepted>> {
-    const others = accepted.filter(({ tenant }) => tenant !== principal.org)
-    if (others.length === 0) return new Set()
+  /** The caller's packages that each of the other tenants named is subscribed to. */
+  async function packagesUsedBy(principal: Principal, accepted: readonly Accepted[]): Promise<Map<string, string[]>> {
+    // A name no organisation can have is not asked for: text the database cannot take would fail the whole report.
+    const others = [...new Set(accepted.map(({ tenant }) => tenant))].filter(
+      (tenant) => tenant !== principal.org && ORG_ID.test(tenant),
+    )
+    if (others.length === 0) return new Map()
     const found = await db.transaction(
       (tx) =>
-        rows<{ tenant: string }>(
+        rows<{ tenant: string; packages: string[] }>(
           tx,
-          'select distinct tenant from metering.subscriptions where partner = ? and tenant = any(?::text[])',
-          [principal.org, [...new Set(others.map(({ tenant }) => tenant))]],
+          `select tenant, array_agg(distinct package) as packages from metering.subscriptions
+           where partner = ? and tenant = any(?::text[]) group by tenant`,
+          [principal.org, others],
         ),
       { scope: scopeOf(principal) },
     )
-    const allowed = new Set(found.map(({ tenant }) => tenant))
-    return new Set(others.filter(({ tenant }) => !allowed.has(tenant)))
+    return new Map(found.map(({ tenant, packages }) => [tenant, packages]))
   }
 
   return {
@@ -85,6 +87,24 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
     maxBytes: MAX_REPORT_BYTES,
     handle,
   }
+}
+
+/**
+ * A partner may report for a tenant only what its own packages did there. Without a package the record is put to the
+ * one package in use; where there are several, it could end up on another partner's line, so it must say.
+ */
+function forAnother(record: CheckedRecord, packages: readonly string[]): RecordFault | null {
+  const fault = (code: 'not_subscribed' | 'package_needed', pointer: string) => ({
+    code,
+    pointer,
+    detail: recordCodes[code],
+  })
+  if (packages.length === 0) return fault('not_subscribed', '/tenant')
+  if (record.package !== undefined)
+    return packages.includes(record.package.split('@')[0] as string) ? null : fault('not_subscribed', '/package')
+  if (packages.length > 1) return fault('package_needed', '/package')
+  record.package = packages[0] as string
+  return null
 }
 
 function rejection(index: number, id: string | undefined, fault: RecordFault, base: string): Rejected {

@@ -16,7 +16,7 @@ const ROOMS: Record<string, readonly string[]> = {
   sdk: ['schemas'],
 }
 /** Composition, documentation tools and tests see everything. */
-const FREE = ['main.ts', 'docs/', 'tests/']
+const FREE = ['main.ts', 'services.ts', 'docs/', 'tests/']
 /** What the whole tree may use of the contract; the rest of schemas/ names things the platform must not know. */
 const PLATFORM_SCHEMAS = ['schemas/envelope.ts', 'schemas/define-event.ts', 'schemas/topics.ts']
 
@@ -40,7 +40,7 @@ const DOORS: readonly { vendor: RegExp; doors: readonly string[] }[] = [
   { vendor: /^kafkajs$/, doors: ['platform/bus/kafka.ts'] },
   { vendor: /^yaml$/, doors: ['platform/document.ts', 'platform/document-'] },
 ]
-/** The build hands its environment to vite; the training fragments only hold the words as text. */
+/** The build and the reports hand their environment to the programs they run; the training fragments only hold the words as text. */
 const ENVIRONMENT = [
   'main.ts',
   'deploy/',
@@ -48,6 +48,7 @@ const ENVIRONMENT = [
   'sdk/',
   'tests/',
   'portal/build.ts',
+  'reports/',
   'consumers/governance/training/',
 ]
 

@@ -101,7 +101,7 @@ describe('starting and stopping', function () {
     const { code, output } = await run(
       { ...one, folder: join(nobodys, 'home') },
       [],
-      { HOME: nobodys },
+      { HOME: nobodys, TMPDIR: nobodys },
       65_534,
       'Ctrl-C stops',
     )

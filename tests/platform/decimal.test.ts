@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { allocate, decimal, formatDecimal, multiply, roundTo, SCALE, tryDecimal } from '../../platform/decimal.ts'
+import { allocate, decimal, formatDecimal, multiply, roundProduct, roundTo, SCALE, tryDecimal } from '../../platform/decimal.ts'
 import { holds } from '../support/property.ts'
 
 /** A decimal of up to 18 digits before and 12 after the point, as scaled BigInt. */
@@ -68,6 +68,15 @@ describe('platform/decimal', () => {
       fc.property(value, places, (scaled, digits) => {
         const unit = 10n ** BigInt(12 - digits)
         expect(roundTo(scaled, digits)).to.equal(rounded(scaled, unit) * unit)
+      }),
+      500,
+    ))
+
+  it('rounds an exact product once, as rationals do', () =>
+    holds(
+      fc.property(value, value, value, places, (a, b, c, digits) => {
+        const unit = 10n ** BigInt(24 - digits)
+        expect(roundProduct(a * b + c * SCALE, digits)).to.equal(rounded(a * b + c * SCALE, unit) * 10n ** BigInt(12 - digits))
       }),
       500,
     ))

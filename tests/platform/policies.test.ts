@@ -51,4 +51,19 @@ describe('platform/policies', () => {
     clock.advance(1)
     expect((await compliance())[0]?.detail).to.equal('2')
   })
+
+  it('probes at once when asked for a fresh finding, and remembers that one', async () => {
+    let asked = 0
+    const counting = async () => ({ status: 'compliant' as const, detail: String(++asked) })
+    const compliance = createCompliance(policies.slice(0, 1), { 'P-1': counting }, testClock('2026-11-02T10:00:00Z'))
+    await compliance()
+    expect((await compliance({ fresh: true }))[0]?.detail).to.equal('2')
+    expect((await compliance())[0]?.detail).to.equal('2')
+  })
+
+  it('does not wait for a probe that hangs', async () => {
+    const hanging = () => new Promise<never>(() => {})
+    const compliance = createCompliance(policies.slice(0, 1), { 'P-1': hanging }, testClock('2026-11-02T10:00:00Z'))
+    expect((await compliance())[0]).to.include({ status: 'violated', detail: 'the probe did not answer in time' })
+  }).timeout(5_000)
 })

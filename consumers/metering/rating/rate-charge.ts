@@ -1,4 +1,4 @@
-import { type Decimal, decimal, formatDecimal, multiply, roundTo } from '../../../platform/decimal.ts'
+import { type Decimal, decimal, formatDecimal, PLACES, roundProduct, roundTo, SCALE } from '../../../platform/decimal.ts'
 import type { Charge, Tier } from './plan.ts'
 
 export type RatedTier = {
@@ -17,7 +17,7 @@ export type RatedCharge = { amount: Decimal; unitPrice?: string; tiers?: RatedTi
 export function rateCharge(charge: Charge, quantity: Decimal, digits: number): RatedCharge {
   if (charge.model === 'flat') return { amount: roundTo(decimal(charge.flat_amount), digits) }
   if (charge.model === 'per_unit') {
-    const amount = roundTo(multiply(quantity, decimal(charge.unit_amount)), digits)
+    const amount = roundProduct(quantity * decimal(charge.unit_amount), digits)
     return { amount, unitPrice: charge.unit_amount }
   }
   return graduated(charge.tiers, quantity, digits)
@@ -33,17 +33,17 @@ function graduated(tiers: readonly Tier[], quantity: Decimal, digits: number): R
     // The first tier is entered by having the plan at all: its flat amount is due even at zero usage.
     if (index > 0 && quantity <= below) break
     const inside = (bound === null || quantity < bound ? quantity : bound) - below
-    const amount = multiply(inside, decimal(tier.unit_amount ?? '0')) + decimal(tier.flat_amount ?? '0')
+    const amount = inside * decimal(tier.unit_amount ?? '0') + decimal(tier.flat_amount ?? '0') * SCALE
     exact += amount
     rated.push({
       up_to: tier.up_to,
       quantity: formatDecimal(inside),
       ...(tier.unit_amount === undefined ? {} : { unit_amount: tier.unit_amount }),
       ...(tier.flat_amount === undefined ? {} : { flat_amount: tier.flat_amount }),
-      amount: formatDecimal(amount),
+      amount: formatDecimal(roundProduct(amount, PLACES)),
     })
     if (bound === null) break
     below = bound
   }
-  return { amount: roundTo(exact, digits), tiers: rated }
+  return { amount: roundProduct(exact, digits), tiers: rated }
 }

@@ -120,11 +120,8 @@ describe('producers/marketplace: uploads', () => {
     const form = (parts: Record<string, string | Buffer>) => {
       const body = new FormData()
       for (const [name, part] of Object.entries(parts))
-        body.set(
-          name,
-          typeof part === 'string' ? part : new Blob([new Uint8Array(part)]),
-          ...((typeof part === 'string' ? [] : ['file']) as [string]),
-        )
+        if (typeof part === 'string') body.set(name, part)
+        else body.set(name, new Blob([new Uint8Array(part)]), 'file')
       return market.call<Problem & Uploaded>('POST', '/wpk/upload', { as: market.tokens.demo, body })
     }
 
@@ -163,7 +160,7 @@ describe('producers/marketplace: uploads', () => {
       .split('')
       .map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`)
       .join('\n')}\n`
-    const refused: [string, () => unknown, number, string, string?, string?][] = [
+    const refused: [string, () => unknown, number, string, (string | undefined)?, string?][] = [
       ['a body that is no JSON', () => undefined, 400, 'body_malformed'],
       [
         'an unknown member',

@@ -26,6 +26,8 @@ export type RunningKafka = {
   /** `host:port` of each broker. */
   brokers: string[]
   broker(index: number): Broker
+  /** Starts a broker that ended again, on its ports and with its data, and waits until all are listed. */
+  restart(index: number): Promise<void>
   /** Resolves with the index of the first broker that ends without being asked to. */
   died: Promise<number>
   stop(): Promise<void>
@@ -59,14 +61,25 @@ export async function startKafka({ folder, brokers, log, firstPort }: KafkaOptio
     await Promise.all(started.map(end))
   }
   try {
-    for (const index of ports.keys()) started.push(await launch({ jars, home, ports, index, clusterId }))
+    const start = (index: number) => launch({ jars, home, ports, index, clusterId })
+    for (const index of ports.keys()) started.push(await start(index))
     const addresses = started.map(({ address }) => address)
     await listed(started, addresses, home)
     log.info('kafka runs', { brokers: addresses, folder: home })
     const died = new Promise<number>((tell) => {
       for (const [index, { gone }] of started.entries()) void gone.then(() => stopping || tell(index))
     })
-    return { brokers: addresses, broker: (index) => started[index] as Started, died, stop }
+    return {
+      brokers: addresses,
+      broker: (index) => started[index] as Started,
+      async restart(index) {
+        await started[index]?.gone
+        started[index] = await start(index)
+        await listed(started, addresses, home)
+      },
+      died,
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import type { Admin } from 'kafkajs'
 import type { RunningKafka } from '../../deploy/kafka/start.ts'
 import type { Bus, OutgoingRecord } from '../../platform/bus/bus.ts'
+import { moveCursor, readCursor } from '../../platform/bus/effects.ts'
 import { openEmbeddedBus } from '../../platform/bus/embedded.ts'
 import { openKafkaBus } from '../../platform/bus/kafka.ts'
 import { startRelay } from '../../platform/bus/relay.ts'
@@ -186,6 +187,54 @@ describe('platform/bus/kafka', function () {
       hold.open()
       await consuming.stop()
       expect(old.seconds).to.be.lessThan(old.atMost * 1.1 + 0.3)
+    })
+
+    it('loses nothing acknowledged and keeps each key in order when the broker freezes, dies and comes back', async function () {
+      this.timeout(60_000)
+      const db = database.as('atom_marketplace')
+      const group = 'survivor'
+      const applied: string[] = []
+      const consuming = await opened.bus.consume({
+        ...first,
+        group,
+        apply: async (batch) => {
+          const moved = await db.transaction((tx) => moveCursor(tx, group, batch))
+          if (!moved) throw new Error('fenced')
+          applied.push(...batch.records.map(({ value }) => value.toString()))
+        },
+        cursor: (name, partition) => readCursor(db, group, name, partition),
+      })
+      const acknowledged = new Set<string>()
+      let sending = true
+      const lanes = ['a', 'b', 'c'].map(async (key) => {
+        for (let n = 0; sending; n++) {
+          await opened.bus.produce([record(key, `${key}${n}`)])
+          acknowledged.add(`${key}${n}`)
+        }
+      })
+      const more = async (count: number) => {
+        const wanted = acknowledged.size + count
+        await eventually(`${count} more are acknowledged`, () => acknowledged.size >= wanted, 30_000)
+      }
+      await more(100)
+      kafka.broker(0).kill('SIGSTOP')
+      // Longer than the client's request timeout, so that a send fails although the broker may still append it.
+      await new Promise((done) => setTimeout(done, 6_000))
+      kafka.broker(0).kill('SIGCONT')
+      await more(100)
+      kafka.broker(0).kill('SIGKILL')
+      await kafka.restart(0)
+      await more(100)
+      sending = false
+      await Promise.all(lanes)
+      await eventually('all are applied', () => [...acknowledged].every((one) => applied.includes(one)), 30_000)
+      await consuming.stop()
+      // The bus repeats, which is what the inbox is for; within a key the first of each comes in order.
+      for (const key of ['a', 'b', 'c']) {
+        const firsts = [...new Set(applied.filter((one) => one.startsWith(key)))]
+        expect(firsts).to.deep.equal(firsts.map((_, n) => `${key}${n}`))
+      }
+      expect(await opened.metrics.text()).to.match(/atom_bus_producers_replaced_total [1-9]/)
     })
 
     it('keeps almost no timers while idle', async () => {

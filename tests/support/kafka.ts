@@ -7,18 +7,22 @@ import { type RunningKafka, startKafka } from '../../deploy/kafka/start.ts'
 import { silentLog } from '../../platform/log.ts'
 
 /**
- * A real broker for one test file, called in `before`. Where Java or Maven is missing it skips the suite and says so;
- * with `kafka` in ATOM_REQUIRE that is a failure.
+ * For `before` or a test: where Java or Maven is missing it skips and says so; with `kafka` in ATOM_REQUIRE that is a
+ * failure.
  */
-export async function brokerForTests(context: Mocha.Context): Promise<RunningKafka> {
+export async function kafkaOrSkip(context: Mocha.Context): Promise<void> {
   context.timeout(120_000)
   const missing = await kafkaMissing()
-  if (missing !== null) {
-    if ((process.env.ATOM_REQUIRE ?? '').split(',').includes('kafka'))
-      throw new Error(`ATOM_REQUIRE names kafka, and ${missing}`)
-    console.warn(`    SKIPPED: nothing of this suite ran on Kafka, because ${missing}`)
-    context.skip()
-  }
+  if (missing === null) return
+  if ((process.env.ATOM_REQUIRE ?? '').split(',').includes('kafka'))
+    throw new Error(`ATOM_REQUIRE names kafka, and ${missing}`)
+  console.warn(`    SKIPPED: this did not run on Kafka, because ${missing}`)
+  context.skip()
+}
+
+/** A real broker for one test file, called in `before`. */
+export async function brokerForTests(context: Mocha.Context): Promise<RunningKafka> {
+  await kafkaOrSkip(context)
   const folder = await mkdtemp(join(tmpdir(), 'atom-test-kafka-'))
   const kafka = await startKafka({ folder, brokers: 1, log: silentLog })
   return {

@@ -1,8 +1,9 @@
+import type { Topic } from '../../schemas/topics.ts'
 import { type Db, rows, type Server } from '../db.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { holdSessionLock } from '../session-lock.ts'
-import type { Batch, Bus, BusRecord, ConsumeOptions, Consuming, Lag } from './bus.ts'
+import type { Batch, Bus, BusRecord, ConsumeOptions, Consuming, Extent, Lag } from './bus.ts'
 import { append } from './outbox.ts'
 
 type Options = { server: Server; log: Log; dbFor: (group: string) => Db; appender: Db }
@@ -105,6 +106,7 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
       wake()
     },
     consume,
+    extents: (topics) => readExtents(dbFor('data'), topics),
     wake,
     close: async () => wakers.clear(),
   }
@@ -163,6 +165,18 @@ async function fetchBatches(db: Db, positions: Map<string, string>, max: number)
     }
   }
   return [...batches.values()]
+}
+
+async function readExtents(db: Db, topics: readonly Topic[]): Promise<Extent[]> {
+  const found = await db.query<{ topic: string; records: number; last: Date }>(
+    `select topic, count(*)::int as records, max(recorded_at) as last from platform.event_log
+     where topic = any(?::text[]) group by topic`,
+    [topics.map(({ name }) => name)],
+  )
+  return topics.map(({ name: topic }) => {
+    const held = found.find((one) => one.topic === topic)
+    return { topic, records: held?.records ?? 0, lastRecordedAt: held?.last ?? null }
+  })
 }
 
 async function readLag(db: Db, positions: Map<string, string>): Promise<Lag[]> {

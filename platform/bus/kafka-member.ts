@@ -30,7 +30,7 @@ const HEARTBEAT_MS = 1_000
 /** Heartbeats go on this long while one batch is applied, as `max.poll.interval.ms` bounds it in other clients. */
 const MAX_APPLY_MS = 300_000
 /** How long a fetch waits for records; it answers at once when there are any, and stopping waits for it. */
-const FETCH_WAIT_MS = 1_000
+const FETCH_WAIT_MS = 500
 const STUCK_MS = 30_000
 const RETRY_AFTER_ERROR_MS = 500
 const HINT_EVERY_MS = 1_000

@@ -45,7 +45,7 @@ export async function findPlace(
   const reason = resetReason(from, low, high)
   if (reason === null) return { from, offset: BigInt(from) }
   finder.resets.inc({ group, topic, reason })
-  finder.log.warn('cursor moved to the oldest record', { group, topic, partition, reason, from, to: String(low) })
+  finder.log.warn('cursor moved to the oldest record', { topic, partition, reason, from, to: String(low) })
   return { from, offset: low }
 }
 

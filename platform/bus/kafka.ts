@@ -6,6 +6,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Bus } from './bus.ts'
 import { startKafkaConsumer } from './kafka-consumer.ts'
+import { readExtents } from './kafka-extent.ts'
 import { openCarefulProducer } from './kafka-producer.ts'
 import { ensureTopics } from './kafka-topics.ts'
 
@@ -62,6 +63,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     produce: (records) => producer.send(records),
     consume: async (consuming) =>
       startKafkaConsumer({ kafka, admin, log, metrics, retry: PATIENT, leaving }, consuming),
+    extents: (some) => readExtents(admin, some),
     // Brokers answer a waiting fetch as soon as there is something: nobody has to be woken.
     wake: () => {},
     async close() {

@@ -223,6 +223,18 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
         expect(await applied()).to.deep.equal(['a1', 'a1'])
       })
 
+      it('says what a topic holds and since when nothing came', async () => {
+        const [before] = await backend.bus.extents([topic])
+        expect(before).to.deep.equal({ topic: topic.name, records: 0, lastRecordedAt: null })
+        const since = Date.now()
+        await send(create('a', 1), create('b', 2), create('a', 3))
+        const until = Date.now()
+        const [held] = await backend.bus.extents([topic])
+        expect(held?.records).to.equal(3)
+        // Within the clocks' resolution of both backends.
+        expect(held?.lastRecordedAt?.getTime()).to.be.within(since - 1, until + 1)
+      })
+
       it('says how far a group is behind', async () => {
         const hold = gate()
         await send(create('a', 1), create('a', 2), create('b', 3))

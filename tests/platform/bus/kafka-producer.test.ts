@@ -19,7 +19,9 @@ function careful(answer: (send: Send, nth: number) => Promise<void> | void, more
     const producer = ++opened
     return {
       connect: async () => {},
-      disconnect: async () => void (closed += 1),
+      async disconnect() {
+        closed += 1
+      },
       async sendBatch({ topicMessages }: Parameters<Producer['sendBatch']>[0]) {
         const messages = (topicMessages ?? []).flatMap((one) => one.messages)
         const values = messages.map(({ value }) => String(value))

@@ -24,6 +24,7 @@ function sink(after: (nth: number) => void): { bus: Bus; sent: string[]; records
       after(++calls)
     },
     consume: refuse,
+    extents: refuse,
     wake: refuse,
     close: async () => {},
   }

@@ -35,7 +35,7 @@ export const addressesSetting = make<string[] | undefined>((text) => {
   if (text === '') return undefined
   const addresses = text.split(',').map((one) => one.trim())
   for (const one of addresses)
-    if (!/^[^\s:]+:\d{1,5}$/.test(one)) throw new Error(`must be host:port, several separated by commas, not "${one}"`)
+    if (!/^[^\s:]+:\d{1,5}$/.test(one)) throw new Error('must be host:port, several separated by commas')
   return addresses
 })
 /** Port 0 asks the system for a free one. */

@@ -56,13 +56,16 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
   let loading: Promise<Places> = Promise.resolve(places)
   let applying: Promise<void> = Promise.resolve()
   let busy = false
+  let left = false
   let lastSign = performance.now()
   const rest = () => pause(RETRY_AFTER_ERROR_MS, undefined, { signal: halt }).catch(() => {})
+  /** False once these places belong to an older assignment, or to a member that stops. */
+  const current = (of: Places) => !halt.aborted && !left && places === of
   const hints = new Map<string, { topic: string; partition: number; offset: string }>()
 
   /** The places of a new assignment; asks until the database and the brokers answer, or a newer one replaces it. */
   async function load(assignment: Record<string, number[]>, into: Places, before: Places): Promise<Places> {
-    while (!halt.aborted && places === into) {
+    while (current(into)) {
       try {
         for (const [topic, partitions] of Object.entries(assignment)) {
           const marks = await watermarks(finder.admin, topic)
@@ -81,7 +84,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
     const mark = marks[partition]
     if (!mark) throw new Error(`${topic} has no partition ${partition}`)
     const place = await findPlace(finder, topic, partition, mark, before.get(`${topic}/${partition}`))
-    if (places !== into) return
+    if (!current(into)) return
     into.set(`${topic}/${partition}`, place)
     consumer.seek({ topic, partition, offset: String(place.offset) })
   }
@@ -90,7 +93,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
     const { topic, partition } = batch
     const mine = await alive(heartbeat, loading)
     const place = mine.get(`${topic}/${partition}`)
-    const gone = () => halt.aborted || !isRunning() || isStale() || places !== mine
+    const gone = () => !current(mine) || !isRunning() || isStale()
     if (!place || gone()) return
     const { fetchedOffset } = batch as typeof batch & { fetchedOffset: string }
     const unread = batch.messages.filter(({ offset }) => BigInt(offset) >= place.offset)
@@ -103,7 +106,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
         applying = options.apply({ topic, partition, from: place.from, next, records })
         await alive(heartbeat, applying)
       } catch (error) {
-        if (halt.aborted) return
+        if (!current(mine)) return
         log.warn('consumer step failed', { topic, partition, error: messageOf(error) })
         await alive(heartbeat, rest())
         return settleAgain(mine, topic, partition)
@@ -112,7 +115,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
       place.from = next
       place.offset = BigInt(next)
       hints.set(`${topic}/${partition}`, { topic, partition, offset: next })
-      if (places !== mine) return
+      if (!current(mine)) return
       resolveOffset(position)
       await heartbeat()
     }
@@ -120,7 +123,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
 
   /** The stored cursor is the truth: it is read again after every failure and whenever a batch does not fit it. */
   async function settleAgain(mine: Places, topic: string, partition: number): Promise<void> {
-    while (!halt.aborted && places === mine) {
+    while (current(mine)) {
       try {
         return await settle(mine, topic, partition, await watermarks(finder.admin, topic), mine)
       } catch (error) {
@@ -163,6 +166,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     lastSign = performance.now()
     deps.joined()
+    hints.clear()
     const before = places
     places = new Map()
     loading = load(payload.memberAssignment, places, before)
@@ -174,13 +178,17 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
     } finally {
       busy = false
     }
-  }).catch((error: unknown) => log.warn('consumer did not start', { error: messageOf(error) }))
+  }).catch((error: unknown) => {
+    log.warn('consumer did not start', { error: messageOf(error) })
+    end('crashed')
+  })
 
   return {
     ended,
     assigned: () => places.size > 0,
     idle: () => applying.catch(() => {}),
     async leave() {
+      left = true
       halt.removeEventListener('abort', stopped)
       clearInterval(watchdog)
       clearInterval(hinter)

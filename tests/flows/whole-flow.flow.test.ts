@@ -14,8 +14,9 @@ import {
   request,
   startSystem,
 } from '../../reports/running-system.ts'
-import { brokerForTests } from '../support/kafka.ts'
+import { adminOf, brokerForTests } from '../support/kafka.ts'
 
+type Health = { checks: { name: string; detail?: string }[] }
 type Line = { package?: string; meter?: string; quantity?: string; unit_price?: string; amount: string }
 type Invoice = { status: string; lines: Line[]; subtotal: string; tax: string; total: string; number?: string }
 
@@ -254,9 +255,25 @@ for (const bus of ['embedded', 'kafka'] as const)
       // A client that lost its journal sends some of the acknowledged ones again.
       for (let index = 0; index < 40; index++) await send(index)
       await eventually(quantity, (value) => Number(value) >= before + 2000)
-      const lag = async () => (await request('GET', billing('/health'))).body as { checks: { detail?: string }[] }
-      await eventually(lag, ({ checks }) => checks.some(({ detail }) => detail === 'active, 0 events behind'))
+      const lag = async () => (await request('GET', billing('/health'))).body as Health
+      await eventually(lag, ({ checks }) =>
+        checks.some(({ name, detail }) => name === 'consumer' && detail === 'active, 0 events behind'),
+      )
       expect(Number(await quantity())).to.equal(before + 2000)
+    })
+
+    it(`has its events on the ${bus} bus`, async () => {
+      const { checks } = (await request('GET', billing('/health'))).body as Health
+      expect(checks.some(({ name }) => name === 'relay')).to.equal(bus === 'kafka')
+      const { body } = await request('GET', `${home.urls.data}/data/topics`, { token: orgs.atom.tokens.data as string })
+      const counted = (body as { topics: { name: string; records: number }[] }).topics
+      const usage = counted.find(({ name }) => name === 'atom.usage')?.records
+      expect(usage).to.be.greaterThan(200)
+      if (!kafka) return
+      const admin = await adminOf(kafka)
+      const ends = await admin.fetchTopicOffsets('atom.usage')
+      await admin.disconnect()
+      expect(ends.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0)).to.equal(usage)
     })
 
     it('frees the ports within 3 s of a signal and leaves no process behind', async () => {

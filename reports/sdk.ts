@@ -15,13 +15,13 @@ export const sdk: Section = {
 
 const TYPESCRIPT = `import { listWorkflows, publishWPK } from './sdk/typescript/index.ts'
 const published = await publishWPK('docs/examples/scale-web.json', process.env.TOKEN)
-const names = (await listWorkflows().toArray({ max: 500 })).map((one) => one.name)
-console.log(JSON.stringify({ id: published.id, status: published.status, names }))`
+const names = new Set((await listWorkflows().toArray({ max: 500 })).map((one) => one.name))
+console.log(JSON.stringify({ id: published.id, status: published.status, names: [...names].sort() }))`
 
 const PYTHON = `import json, os
 from atom_sdk import list_marketplace, publish_wpk
 published = publish_wpk("docs/examples/scale-web.json", os.environ["TOKEN"])
-print(json.dumps({"id": published["id"], "status": published["status"], "names": [one["name"] for one in list_marketplace()]}))`
+print(json.dumps({"id": published["id"], "status": published["status"], "names": sorted({one["name"] for one in list_marketplace()})}))`
 
 async function run({ home, orgs }: Context): Promise<Result> {
   const env = {

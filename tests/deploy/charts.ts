@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { parseAllDocuments } from 'yaml'
 import { settingDefinitions } from '../../deploy/settings.ts'
+import { skipAloud } from '../support/skip-aloud.ts'
 
 export const charts = fileURLToPath(new URL('../../deploy/helm', import.meta.url))
 export const tools = process.env.ATOM_TOOLS ?? join(homedir(), '.cache', 'atom', 'tools')
@@ -62,7 +63,7 @@ export type Helm = {
 
 /** The real helm. Without it the tests of `context` are skipped aloud, or fail where ATOM_REQUIRE names helm. */
 export function openHelm(context: Mocha.Context): Helm {
-  const helm = findTool('helm') ?? skip(context, `no helm on PATH or in ${tools}/bin`)
+  const helm = findTool('helm') ?? skipAloud(context, 'helm', `no helm on PATH or in ${tools}/bin`)
   const run = (...args: string[]) => spawnSync(helm, args, { encoding: 'utf8' })
   const template = (chart: string, ...more: string[]) =>
     run('template', 'atom', join(charts, chart), '--kube-version', KUBERNETES, ...required, ...more)
@@ -87,11 +88,4 @@ export function one(manifests: readonly Manifest[], kind: string): Manifest {
 export function findTool(tool: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), join(tools, 'bin')]
   return folders.map((folder) => join(folder, tool)).find((path) => existsSync(path))
-}
-
-export function skip(context: Mocha.Context, reason: string): never {
-  if ((process.env.ATOM_REQUIRE ?? '').split(',').includes('helm'))
-    throw new Error(`ATOM_REQUIRE names helm, and there is ${reason}; .ci/tools.sh installs it`)
-  console.warn(`SKIPPED: the Helm charts are NOT checked by the real tools: ${reason}; .ci/tools.sh installs them`)
-  return context.skip()
 }

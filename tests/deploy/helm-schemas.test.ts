@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { chartNames, findTool, type Helm, KUBERNETES, openHelm, skip, tools } from './charts.ts'
+import { skipAloud } from '../support/skip-aloud.ts'
+import { chartNames, findTool, type Helm, KUBERNETES, openHelm, tools } from './charts.ts'
 
 describe(`helm charts, against the schemas of Kubernetes ${KUBERNETES}`, function () {
   this.timeout(30_000)
@@ -11,8 +12,9 @@ describe(`helm charts, against the schemas of Kubernetes ${KUBERNETES}`, functio
   const schemas = join(tools, 'kubernetes-schemas')
   before(function () {
     helm = openHelm(this)
-    kubeconform = findTool('kubeconform') ?? skip(this, `no kubeconform on PATH or in ${tools}/bin`)
-    if (!existsSync(join(schemas, `v${KUBERNETES}-standalone-strict`))) skip(this, `no schemas in ${schemas}`)
+    kubeconform = findTool('kubeconform') ?? skipAloud(this, 'helm', `no kubeconform on PATH or in ${tools}/bin`)
+    if (!existsSync(join(schemas, `v${KUBERNETES}-standalone-strict`)))
+      skipAloud(this, 'helm', `no schemas in ${schemas}`)
   })
   const conform = (input: string) =>
     spawnSync(

@@ -11,6 +11,7 @@ import {
   type RunningSystem,
   startSystem,
 } from '../../reports/running-system.ts'
+import { skipAloud } from '../support/skip-aloud.ts'
 
 describe("the README's walk", function () {
   this.timeout(90_000)
@@ -20,8 +21,7 @@ describe("the README's walk", function () {
 
   before(async function () {
     if (!(await runs('openssl', ['version'])) || !(await runs('curl', ['--version']))) {
-      console.warn('SKIPPED: the walk of the README needs curl and openssl')
-      this.skip()
+      skipAloud(this, 'curl', 'the walk of the README needs curl and openssl')
     }
     home = await freshHome()
     folder = await mkdtemp(join(tmpdir(), 'atom-readme-'))
@@ -70,8 +70,7 @@ describe("the README's walk", function () {
     const published = await run(process.execPath, typescript, checkout, env)
     expect(published.output).to.match(/^restart-workers 1\.2\.0$/m)
     if (!(await runs('python3', ['--version']))) {
-      console.warn('SKIPPED: the Python lines of the README need python3')
-      this.skip()
+      skipAloud(this, 'python', 'the Python lines of the README are NOT tested')
     }
     const listed = await run('python3', ['-c', block('python')], checkout, env)
     expect(listed.output).to.include("'restart-workers'")

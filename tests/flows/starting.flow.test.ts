@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { checkout, freshHome, type Home, portSettings, request, startSystem } from '../../reports/running-system.ts'
+import { skipAloud } from '../support/skip-aloud.ts'
 
 describe('starting and stopping', function () {
   this.timeout(120_000)
@@ -82,8 +83,7 @@ describe('starting and stopping', function () {
 
   it('works as root from a home that nobody else can enter, and as an ordinary user', async function () {
     if (process.getuid?.() !== 0) {
-      console.warn('SKIPPED: changing the user needs root')
-      this.skip()
+      skipAloud(this, 'root', 'starting as another user needs root')
     }
     const locked = await mkdtemp(join(tmpdir(), 'atom-locked-'))
     const one = await home()

@@ -1,6 +1,15 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { allocate, decimal, formatDecimal, multiply, roundProduct, roundTo, SCALE, tryDecimal } from '../../platform/decimal.ts'
+import {
+  allocate,
+  decimal,
+  formatDecimal,
+  multiply,
+  roundProduct,
+  roundTo,
+  SCALE,
+  tryDecimal,
+} from '../../platform/decimal.ts'
 import { holds } from '../support/property.ts'
 
 /** A decimal of up to 18 digits before and 12 after the point, as scaled BigInt. */
@@ -76,7 +85,9 @@ describe('platform/decimal', () => {
     holds(
       fc.property(value, value, value, places, (a, b, c, digits) => {
         const unit = 10n ** BigInt(24 - digits)
-        expect(roundProduct(a * b + c * SCALE, digits)).to.equal(rounded(a * b + c * SCALE, unit) * 10n ** BigInt(12 - digits))
+        expect(roundProduct(a * b + c * SCALE, digits)).to.equal(
+          rounded(a * b + c * SCALE, unit) * 10n ** BigInt(12 - digits),
+        )
       }),
       500,
     ))

@@ -12,7 +12,8 @@ async function main(files: readonly string[]): Promise<number> {
     timeout: 10_000,
     rootHooks: mochaHooks,
   })
-  mocha.lazyLoadFiles(true)
+  // Its types do not know this method: without it, run() would load the files a second time.
+  ;(mocha as Mocha & { lazyLoadFiles(lazy: boolean): Mocha }).lazyLoadFiles(true)
   for (const file of files) {
     try {
       mocha.files = [file]

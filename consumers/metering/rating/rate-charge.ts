@@ -1,4 +1,12 @@
-import { type Decimal, decimal, formatDecimal, PLACES, roundProduct, roundTo, SCALE } from '../../../platform/decimal.ts'
+import {
+  type Decimal,
+  decimal,
+  formatDecimal,
+  PLACES,
+  roundProduct,
+  roundTo,
+  SCALE,
+} from '../../../platform/decimal.ts'
 import type { Charge, Tier } from './plan.ts'
 
 export type RatedTier = {

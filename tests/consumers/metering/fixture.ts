@@ -15,11 +15,52 @@ import { openOrganisations } from '../../support/organisations.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { type CallOptions, type Json, type Reply, startService } from '../../support/service.ts'
 
-export type Record_ = { id: string; meter: string; quantity: string | number; time: string; package?: string; dimensions?: object; tenant?: string }
-export type Answer = { report_id: string; accepted: number; rejected: { index: number; id?: string; code: string; pointer: string }[]; receipt: { root: string; count: number } }
-export type Receipt = { report_id: string; reporter: string; root: string; count: number; records: { tenant: string; index: number; status: string }[] }
-export type Line = { id: string; kind: string; meter?: string; package?: string; quantity?: string; amount: string; period: string; description: string }
-export type Invoice = { id: string; number?: string; status: string; period: string; currency: string; lines: Line[]; subtotal: string; tax: string; total: string; amount_due: string; credits_applied: string; unpriced: object[] }
+export type Record_ = {
+  id: string
+  meter: string
+  quantity: string | number
+  time: string
+  package?: string
+  dimensions?: object
+  tenant?: string
+}
+export type Answer = {
+  report_id: string
+  accepted: number
+  rejected: { index: number; id?: string; code: string; pointer: string }[]
+  receipt: { root: string; count: number }
+}
+export type Receipt = {
+  report_id: string
+  reporter: string
+  root: string
+  count: number
+  records: { tenant: string; index: number; status: string }[]
+}
+export type Line = {
+  id: string
+  kind: string
+  meter?: string
+  package?: string
+  quantity?: string
+  amount: string
+  period: string
+  description: string
+}
+export type Invoice = {
+  id: string
+  number?: string
+  status: string
+  period: string
+  currency: string
+  lines: Line[]
+  subtotal: string
+  tax: string
+  total: string
+  amount_due: string
+  credits_applied: string
+  unpriced: object[]
+}
 export type Problem = { code: string; detail: string; errors: { pointer: string; code: string }[] }
 
 /** Usage edge and metering on a database of their own; `demo` sells packages, `acme` and `globex` buy. */
@@ -32,7 +73,10 @@ export async function openBilling(start = '2026-11-10T10:00:00Z') {
   const { log, lines } = recordingLog()
   const bus = openEmbeddedBus({ server: database.server, log, appender: app, dbFor: () => allTenants })
   const deps = { db: app, allTenants, wake: bus.wake, now: clock, partnerSharePercent: '80', collectionHours: 1 }
-  const service = await startService([reportRoute({ db: app, bus, now: clock }), ...meteringRoutes(deps)], organisations.authenticate)
+  const service = await startService(
+    [reportRoute({ db: app, bus, now: clock }), ...meteringRoutes(deps)],
+    organisations.authenticate,
+  )
   const metrics = createMetrics()
   let consuming: Consuming | undefined
   const tokens = {
@@ -43,16 +87,27 @@ export async function openBilling(start = '2026-11-10T10:00:00Z') {
     admin: await organisations.token('atom', 'admin'),
   }
   const owner = <R>(sql: string, bindings: unknown[] = []) => database.as('postgres').query<R>(sql, bindings)
-  const call = <B = Json>(method: string, path: string, options?: CallOptions): Promise<Reply<B>> => service.call<B>(method, path, options)
+  const call = <B = Json>(method: string, path: string, options?: CallOptions): Promise<Reply<B>> =>
+    service.call<B>(method, path, options)
 
   async function consume(): Promise<void> {
-    consuming = await runConsumer({ bus, db: allTenants, group: 'metering', handlers: meteringHandlers(metrics, { now: clock }), log, metrics, now: clock })
+    consuming = await runConsumer({
+      bus,
+      db: allTenants,
+      group: 'metering',
+      handlers: meteringHandlers(metrics, { now: clock }),
+      log,
+      metrics,
+      now: clock,
+    })
   }
   /** Until every report so far is counted. */
   async function counted(): Promise<void> {
     if (!consuming) await consume()
     bus.wake()
-    await eventually('every report is counted', async () => (await (consuming as Consuming).lag()).every(({ records }) => records === 0))
+    await eventually('every report is counted', async () =>
+      (await (consuming as Consuming).lag()).every(({ records }) => records === 0),
+    )
   }
   async function report(records: Record_[], as = tokens.acme): Promise<Answer> {
     const { status, body } = await call<Answer>('POST', '/usage/report', { as, json: { records } })
@@ -60,8 +115,16 @@ export async function openBilling(start = '2026-11-10T10:00:00Z') {
     return body
   }
   /** A published package of demo with a plan, and a subscription of each tenant to it. */
-  async function sell(name: string, plan: Plan, tenants: string[] = ['acme'], starts = '2026-01-01T00:00:00Z'): Promise<string> {
-    await owner('insert into metering.packages (partner, package, published_at) values (?, ?, ?) on conflict do nothing', ['demo', name, clock()])
+  async function sell(
+    name: string,
+    plan: Plan,
+    tenants: string[] = ['acme'],
+    starts = '2026-01-01T00:00:00Z',
+  ): Promise<string> {
+    await owner(
+      'insert into metering.packages (partner, package, published_at) values (?, ?, ?) on conflict do nothing',
+      ['demo', name, clock()],
+    )
     const made = await call<{ id: string }>('POST', '/billing/plans', { as: tokens.demo, json: plan })
     expect(made.status, JSON.stringify(made.body)).to.equal(201)
     for (const tenant of tenants) {

@@ -6,10 +6,16 @@ import { invoiceUpdated } from '../../../schemas/events/invoice.updated.ts'
 import { usageReported } from '../../../schemas/events/usage.reported.ts'
 import { sha256 } from '../../support/database.ts'
 import { rejected } from '../../support/rejected.ts'
-import { type Billing, type Invoice, openBilling, perUnit, type Problem } from './fixture.ts'
+import { type Billing, type Invoice, openBilling, type Problem, perUnit } from './fixture.ts'
 
 const taxed = perUnit('0.50', { taxes: [{ name: 'VAT', percent: '20' }] })
-const used = (id: string, time: string, quantity = '1') => ({ id, meter: 'runs', quantity, time, package: 'restart-workers' })
+const used = (id: string, time: string, quantity = '1') => ({
+  id,
+  meter: 'runs',
+  quantity,
+  time,
+  package: 'restart-workers',
+})
 type Entry = { tenant: string; posting_id: string; account: string; partner: string | null; amount: string }
 
 describe('consumers/metering: invoices', () => {
@@ -26,18 +32,39 @@ describe('consumers/metering: invoices', () => {
     await billing.counted()
   }
   const events = async (type: string) =>
-    (await billing.owner<{ value: Buffer }>("select value from platform.event_log where headers->>'ce_type' = ? order by xid, pos", [type])).map(({ value }) => JSON.parse(value.toString()))
-  const ledger = () => billing.owner<Entry>('select tenant, posting_id, account, partner, amount::text from metering.ledger order by posting_id, entry')
+    (
+      await billing.owner<{ value: Buffer }>(
+        "select value from platform.event_log where headers->>'ce_type' = ? order by xid, pos",
+        [type],
+      )
+    ).map(({ value }) => JSON.parse(value.toString()))
+  const ledger = () =>
+    billing.owner<Entry>(
+      'select tenant, posting_id, account, partner, amount::text from metering.ledger order by posting_id, entry',
+    )
 
   describe('live', () => {
     it('follow the usage, and looking at one changes nothing', async () => {
-      expect(await billing.invoice('acme')).to.deep.include({ status: 'gathering', period: '2026-10', total: '0.00', amount_due: '0.00', credits_applied: '0.00' })
+      expect(await billing.invoice('acme')).to.deep.include({
+        status: 'gathering',
+        period: '2026-10',
+        total: '0.00',
+        amount_due: '0.00',
+        credits_applied: '0.00',
+      })
       expect(await billing.owner('select 1 from metering.invoices')).to.deep.equal([])
       await report('2026-10-20T09:00:00Z', '3')
       const invoice = await billing.invoice('acme')
       expect(invoice).to.deep.include({ subtotal: '1.50', tax: '0.30', total: '1.80', amount_due: '1.80' })
       expect(invoice.lines).to.have.length(1)
-      expect(invoice.lines[0]).to.include({ kind: 'usage', meter: 'runs', package: 'restart-workers', quantity: '3', amount: '1.50', period: '2026-10' })
+      expect(invoice.lines[0]).to.include({
+        kind: 'usage',
+        meter: 'runs',
+        package: 'restart-workers',
+        quantity: '3',
+        amount: '1.50',
+        period: '2026-10',
+      })
       expect((await billing.invoice('acme')).id).to.equal(invoice.id)
     })
 
@@ -48,14 +75,24 @@ describe('consumers/metering: invoices', () => {
       const [event, ...more] = await events('invoice.updated')
       expect(more).to.deep.equal([])
       expect(invoiceUpdated.problem(event)).to.equal(null)
-      expect(event).to.deep.include({ tenant: 'acme', period: '2026-10', status: 'gathering', total: '3.00', usage: [{ meter: 'runs', package: 'restart-workers', quantity: '5', amount: '2.50' }] })
-      expect(event.shares).to.deep.equal([{ partner: 'demo', gross: '3.00', partner_share: '2.00', platform_fee: '0.50', tax: '0.50' }])
+      expect(event).to.deep.include({
+        tenant: 'acme',
+        period: '2026-10',
+        status: 'gathering',
+        total: '3.00',
+        usage: [{ meter: 'runs', package: 'restart-workers', quantity: '5', amount: '2.50' }],
+      })
+      expect(event.shares).to.deep.equal([
+        { partner: 'demo', gross: '3.00', partner_share: '2.00', platform_fee: '0.50', tax: '0.50' },
+      ])
     })
 
     it('name usage that nothing prices instead of hiding it', async () => {
       await billing.report([{ ...used('u', '2026-10-20T09:00:00Z'), meter: 'walks' }])
       await billing.counted()
-      expect((await billing.invoice('acme')).unpriced).to.deep.equal([{ meter: 'walks', package: 'restart-workers', quantity: '1' }])
+      expect((await billing.invoice('acme')).unpriced).to.deep.equal([
+        { meter: 'walks', package: 'restart-workers', quantity: '1' },
+      ])
     })
 
     it('belong to the month of the event, not of its arrival', async () => {
@@ -76,11 +113,18 @@ describe('consumers/metering: invoices', () => {
 
     it('have a number, stored bytes and one balanced posting, and are announced', async () => {
       expect(await issueOctober()).to.deep.equal(['ATOM-000001'])
-      const reply = await billing.call<Invoice>('GET', '/billing/invoice/acme?period=2026-10', { as: billing.tokens.acme })
+      const reply = await billing.call<Invoice>('GET', '/billing/invoice/acme?period=2026-10', {
+        as: billing.tokens.acme,
+      })
       expect(reply.body).to.deep.include({ status: 'issued', number: 'ATOM-000001', total: '1.80' })
-      const [stored] = await billing.owner<{ body: Buffer; sha256: string }>('select body, sha256 from metering.invoices')
+      const [stored] = await billing.owner<{ body: Buffer; sha256: string }>(
+        'select body, sha256 from metering.invoices',
+      )
       expect(reply.bytes.equals(stored?.body as Buffer)).to.equal(true)
-      expect([stored?.sha256, reply.headers.get('etag')]).to.deep.equal([sha256(reply.bytes), `"sha256:${sha256(reply.bytes)}"`])
+      expect([stored?.sha256, reply.headers.get('etag')]).to.deep.equal([
+        sha256(reply.bytes),
+        `"sha256:${sha256(reply.bytes)}"`,
+      ])
       expect((await ledger()).map(({ account, partner, amount }) => [account, partner, amount])).to.deep.equal([
         ['tenant_receivable', null, '1.80'],
         ['partner_payable', 'demo', '-1.20'],
@@ -97,11 +141,17 @@ describe('consumers/metering: invoices', () => {
       for (const early of ['2026-10-31T23:59:59Z', '2026-11-01T00:59:59.999Z']) {
         at(early)
         expect(await billing.issueDue(), early).to.deep.equal([])
-        const { status, body } = await billing.call<Problem>('POST', '/billing/invoices/issue', { as: billing.tokens.finance, json: { period: '2026-10' } })
+        const { status, body } = await billing.call<Problem>('POST', '/billing/invoices/issue', {
+          as: billing.tokens.finance,
+          json: { period: '2026-10' },
+        })
         expect([status, body.code]).to.deep.equal([409, 'period_open'])
       }
       at('2026-11-01T00:10:00Z')
-      const skipped = await billing.call<{ issued: string[] }>('POST', '/billing/invoices/issue', { as: billing.tokens.finance, json: { period: '2026-10', collection: 'skip' } })
+      const skipped = await billing.call<{ issued: string[] }>('POST', '/billing/invoices/issue', {
+        as: billing.tokens.finance,
+        json: { period: '2026-10', collection: 'skip' },
+      })
       expect(skipped.body.issued).to.deep.equal(['ATOM-000001'])
     })
 
@@ -127,21 +177,36 @@ describe('consumers/metering: invoices', () => {
 
     it('never change, in the service or below it', async () => {
       await issueOctober()
-      const before = (await billing.call('GET', '/billing/invoice/acme?period=2026-10', { as: billing.tokens.acme })).bytes
+      const before = (await billing.call('GET', '/billing/invoice/acme?period=2026-10', { as: billing.tokens.acme }))
+        .bytes
       await report('2026-10-20T09:30:00Z', '7')
       await billing.refresh()
-      expect((await billing.call('GET', '/billing/invoice/acme?period=2026-10', { as: billing.tokens.acme })).bytes.equals(before)).to.equal(true)
-      for (const sql of ["update metering.invoices set body = 'x' where period = '2026-10'", "delete from metering.invoices where period = '2026-10'", 'update metering.ledger set amount = 0', 'delete from metering.ledger'])
+      expect(
+        (await billing.call('GET', '/billing/invoice/acme?period=2026-10', { as: billing.tokens.acme })).bytes.equals(
+          before,
+        ),
+      ).to.equal(true)
+      for (const sql of [
+        "update metering.invoices set body = 'x' where period = '2026-10'",
+        "delete from metering.invoices where period = '2026-10'",
+        'update metering.ledger set amount = 0',
+        'delete from metering.ledger',
+      ])
         expect((await rejected(billing.owner(sql))).message, sql).to.contain('never change')
     })
 
     it('balance to the minor unit, or are refused by the database', async () => {
       await issueOctober()
       for (const { posting_id } of await ledger()) {
-        const [{ sum } = { sum: '' }] = await billing.owner<{ sum: string }>('select sum(amount)::text as sum from metering.ledger where posting_id = ?', [posting_id])
+        const [{ sum } = { sum: '' }] = await billing.owner<{ sum: string }>(
+          'select sum(amount)::text as sum from metering.ledger where posting_id = ?',
+          [posting_id],
+        )
         expect(decimal(sum)).to.equal(0n)
       }
-      const unbalanced = billing.owner("insert into metering.ledger select tenant, gen_random_uuid(), 0, invoice_id, account, partner, currency, 5, posted_at from metering.ledger where entry = 0")
+      const unbalanced = billing.owner(
+        'insert into metering.ledger select tenant, gen_random_uuid(), 0, invoice_id, account, partner, currency, 5, posted_at from metering.ledger where entry = 0',
+      )
       expect((await rejected(unbalanced)).message).to.contain('does not balance')
     })
 
@@ -170,7 +235,9 @@ describe('consumers/metering: invoices', () => {
       at('2026-11-05T10:00:00Z')
       const { report_id } = await billing.report([used('late', '2026-10-31T10:00:00Z', '4')])
       await billing.counted()
-      const receipt = await billing.call<{ records: { status: string }[] }>('GET', `/usage/receipts/${report_id}`, { as: billing.tokens.acme })
+      const receipt = await billing.call<{ records: { status: string }[] }>('GET', `/usage/receipts/${report_id}`, {
+        as: billing.tokens.acme,
+      })
       expect(receipt.body.records.map(({ status }) => status)).to.deep.equal(['late'])
       const november = await billing.invoice('acme', '2026-11')
       expect(november.lines.map(({ kind, period, amount }) => [kind, period, amount])).to.deep.equal([
@@ -190,8 +257,14 @@ describe('consumers/metering: invoices', () => {
       expect(await billing.issueDue()).to.deep.equal(['ATOM-000002'])
       const november = await billing.invoice('acme', '2026-11')
       expect(november.status).to.equal('issued')
-      expect(november.lines.map(({ kind, period, amount }) => [kind, period, amount])).to.deep.include(['adjustment', '2026-10', '2.00'])
-      expect((await billing.invoice('acme', '2026-12')).lines.filter(({ kind }) => kind === 'adjustment')).to.deep.equal([])
+      expect(november.lines.map(({ kind, period, amount }) => [kind, period, amount])).to.deep.include([
+        'adjustment',
+        '2026-10',
+        '2.00',
+      ])
+      expect(
+        (await billing.invoice('acme', '2026-12')).lines.filter(({ kind }) => kind === 'adjustment'),
+      ).to.deep.equal([])
     })
 
     it('adds up: the lines of all invoices for a month are that month rated once', async () => {
@@ -217,7 +290,9 @@ describe('consumers/metering: invoices', () => {
       await billing.issueDue()
       expect(await linesOf('acme', '2026-10', months)).to.deep.equal(['4.00'])
       expect(await linesOf('acme', '2026-11', months)).to.deep.equal(['8.00'])
-      const [{ owed } = { owed: '' }] = await billing.owner<{ owed: string }>("select sum(amount)::text as owed from metering.ledger where account = 'tenant_receivable'")
+      const [{ owed } = { owed: '' }] = await billing.owner<{ owed: string }>(
+        "select sum(amount)::text as owed from metering.ledger where account = 'tenant_receivable'",
+      )
       expect(formatDecimal(decimal(owed), 2)).to.equal('14.40')
     })
 
@@ -228,9 +303,22 @@ describe('consumers/metering: invoices', () => {
       const months = ['2026-11', '2026-12', '2027-01', '2027-02', '2027-03', '2027-04', '2027-05']
       let quantity = 3
       const late = async (id: string) => {
-        const record = { id, meter: 'runs', quantity: '1', time: '2026-10-20T09:00:00.000Z', package: 'restart-workers' }
+        const record = {
+          id,
+          meter: 'runs',
+          quantity: '1',
+          time: '2026-10-20T09:00:00.000Z',
+          package: 'restart-workers',
+        }
         const report_id = `0192f6a0-0000-7000-8000-${String(++quantity).padStart(12, '0')}`
-        const data = { report_id, tenant: 'acme', reporter: 'acme', received_at: '2026-11-10T10:00:00.000Z', root: 'd'.repeat(64), records: [record] }
+        const data = {
+          report_id,
+          tenant: 'acme',
+          reporter: 'acme',
+          received_at: '2026-11-10T10:00:00.000Z',
+          root: 'd'.repeat(64),
+          records: [record],
+        }
         const event = usageReported.create(data, { source: '//test', now: billing.clock() })
         await billing.deps.allTenants.transaction((tx) => countReport(tx, event, billing.clock()))
       }
@@ -242,7 +330,9 @@ describe('consumers/metering: invoices', () => {
       }
       at('2027-07-01T01:00:00Z')
       await billing.issueDue()
-      expect(await linesOf('acme', '2026-10', ['2026-10', ...months, '2027-06'])).to.deep.equal([formatDecimal(decimal(String(quantity)) / 2n, 2)])
+      expect(await linesOf('acme', '2026-10', ['2026-10', ...months, '2027-06'])).to.deep.equal([
+        formatDecimal(decimal(String(quantity)) / 2n, 2),
+      ])
     })
 
     it('between the end of a month and its issuing is still of that month', async () => {
@@ -252,7 +342,9 @@ describe('consumers/metering: invoices', () => {
       at('2026-11-01T01:00:00Z')
       await billing.issueDue()
       expect(await linesOf('acme', '2026-10', ['2026-10'])).to.deep.equal(['2.00'])
-      expect((await billing.invoice('acme', '2026-11')).lines.filter(({ kind }) => kind === 'adjustment')).to.deep.equal([])
+      expect(
+        (await billing.invoice('acme', '2026-11')).lines.filter(({ kind }) => kind === 'adjustment'),
+      ).to.deep.equal([])
     })
 
     it('of a month that is neither issued nor current shows on one open invoice only', async () => {
@@ -264,7 +356,9 @@ describe('consumers/metering: invoices', () => {
       await report('2026-10-31T10:00:00Z', '4')
       await report('2026-12-01T00:10:00Z', '1')
       const carrying = []
-      for (const period of ['2026-11', '2026-12']) if ((await billing.invoice('acme', period)).lines.some(({ kind }) => kind === 'adjustment')) carrying.push(period)
+      for (const period of ['2026-11', '2026-12'])
+        if ((await billing.invoice('acme', period)).lines.some(({ kind }) => kind === 'adjustment'))
+          carrying.push(period)
       expect(carrying).to.deep.equal(['2026-11'])
       at('2026-12-01T01:00:00Z')
       await billing.issueDue()
@@ -275,7 +369,8 @@ describe('consumers/metering: invoices', () => {
   describe('are seen by', () => {
     it('their tenant and finance; for anybody else they are like absent', async () => {
       await report('2026-10-20T09:00:00Z', '3')
-      const ask = (as: string, path = '/billing/invoice/acme') => billing.call<Problem & { invoices: object[] }>('GET', path, { as })
+      const ask = (as: string, path = '/billing/invoice/acme') =>
+        billing.call<Problem & { invoices: object[] }>('GET', path, { as })
       expect((await ask(billing.tokens.acme)).status).to.equal(200)
       expect((await ask(billing.tokens.finance)).status).to.equal(200)
       const other = await ask(billing.tokens.globex)
@@ -283,8 +378,15 @@ describe('consumers/metering: invoices', () => {
       expect([other.status, other.body.code, other.body.detail]).to.deep.equal([404, 'not_found', absent.body.detail])
       expect((await ask(billing.tokens.demo)).status, 'the partner that earns').to.equal(404)
       const listed = async (as: string) => (await ask(as, '/billing/invoices')).body.invoices.length
-      expect([await listed(billing.tokens.acme), await listed(billing.tokens.globex), await listed(billing.tokens.finance)]).to.deep.equal([1, 0, 1])
-      const issue = await billing.call<Problem>('POST', '/billing/invoices/issue', { as: billing.tokens.acme, json: { period: '2026-09' } })
+      expect([
+        await listed(billing.tokens.acme),
+        await listed(billing.tokens.globex),
+        await listed(billing.tokens.finance),
+      ]).to.deep.equal([1, 0, 1])
+      const issue = await billing.call<Problem>('POST', '/billing/invoices/issue', {
+        as: billing.tokens.acme,
+        json: { period: '2026-09' },
+      })
       expect([issue.status, issue.body.code]).to.deep.equal([403, 'forbidden'])
     })
 
@@ -295,22 +397,35 @@ describe('consumers/metering: invoices', () => {
       await billing.issueDue()
       type Page = { entries: Entry[]; next: string | null }
       const first = await billing.call<Page>('GET', '/billing/ledger?limit=1', { as: billing.tokens.demo })
-      const second = await billing.call<Page>('GET', `/billing/ledger?limit=1&cursor=${first.body.next}`, { as: billing.tokens.demo })
+      const second = await billing.call<Page>('GET', `/billing/ledger?limit=1&cursor=${first.body.next}`, {
+        as: billing.tokens.demo,
+      })
       const entries = [...first.body.entries, ...second.body.entries]
-      expect(entries.map(({ account, amount }) => [account, amount]).sort()).to.deep.equal([['partner_payable', '-1.20'], ['partner_payable', '-2.00']])
+      expect(entries.map(({ account, amount }) => [account, amount]).sort()).to.deep.equal([
+        ['partner_payable', '-1.20'],
+        ['partner_payable', '-2.00'],
+      ])
       expect(JSON.stringify(entries)).to.not.match(/acme|globex/)
       expect(second.body.next).to.equal(null)
-      expect((await billing.call<Page>('GET', '/billing/ledger', { as: billing.tokens.finance })).body.entries).to.have.length(8)
+      expect(
+        (await billing.call<Page>('GET', '/billing/ledger', { as: billing.tokens.finance })).body.entries,
+      ).to.have.length(8)
       expect((await billing.call('GET', '/billing/ledger', { as: billing.tokens.acme })).status).to.equal(403)
     })
 
     it('nobody by a month or a tenant that cannot be', async () => {
       for (const period of ['2026-13', '2026-00', '26-10', 'x', '']) {
-        const { status, body } = await billing.call<Problem>('GET', `/billing/invoice/acme?period=${period}`, { as: billing.tokens.acme })
+        const { status, body } = await billing.call<Problem>('GET', `/billing/invoice/acme?period=${period}`, {
+          as: billing.tokens.acme,
+        })
         expect([status, body.code], period).to.deep.equal([400, 'parameter_invalid'])
       }
-      expect((await billing.call('GET', '/billing/invoice/acme?period=2020-01', { as: billing.tokens.acme })).status).to.equal(404)
-      expect((await billing.call('GET', '/billing/invoice/%00', { as: billing.tokens.finance })).status).to.be.oneOf([400, 404])
+      expect(
+        (await billing.call('GET', '/billing/invoice/acme?period=2020-01', { as: billing.tokens.acme })).status,
+      ).to.equal(404)
+      expect((await billing.call('GET', '/billing/invoice/%00', { as: billing.tokens.finance })).status).to.be.oneOf([
+        400, 404,
+      ])
     })
   })
 })

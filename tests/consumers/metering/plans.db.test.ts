@@ -1,10 +1,13 @@
 import { expect } from 'chai'
 import { publish } from '../../../platform/bus/outbox.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
-import { type Billing, openBilling, perUnit, type Problem } from './fixture.ts'
+import { type Billing, openBilling, type Problem, perUnit } from './fixture.ts'
 
 type Plans = { plans: { id: string; name: string; partner: string }[]; next: string | null }
-type Subscriptions = { subscriptions: { id: string; tenant: string; partner: string; package: string }[]; next: string | null }
+type Subscriptions = {
+  subscriptions: { id: string; tenant: string; partner: string; package: string }[]
+  next: string | null
+}
 
 describe('consumers/metering: plans and subscriptions', () => {
   let billing: Billing
@@ -15,17 +18,34 @@ describe('consumers/metering: plans and subscriptions', () => {
   })
   after(() => billing.close())
 
-  const create = (json: object, as = billing.tokens.demo) => billing.call<Problem & { id: string }>('POST', '/billing/plans', { as, json })
-  const subscribe = (json: object, as = billing.tokens.globex) => billing.call<Problem & { id: string; tenant: string; starts_at: string }>('POST', '/billing/subscriptions', { as, json })
-  const plans = async (as: string, query = '') => (await billing.call<Plans>('GET', `/billing/plans${query}`, { as })).body
-  const subscriptions = async (as: string) => (await billing.call<Subscriptions>('GET', '/billing/subscriptions', { as })).body.subscriptions
+  const create = (json: object, as = billing.tokens.demo) =>
+    billing.call<Problem & { id: string }>('POST', '/billing/plans', { as, json })
+  const subscribe = (json: object, as = billing.tokens.globex) =>
+    billing.call<Problem & { id: string; tenant: string; starts_at: string }>('POST', '/billing/subscriptions', {
+      as,
+      json,
+    })
+  const plans = async (as: string, query = '') =>
+    (await billing.call<Plans>('GET', `/billing/plans${query}`, { as })).body
+  const subscriptions = async (as: string) =>
+    (await billing.call<Subscriptions>('GET', '/billing/subscriptions', { as })).body.subscriptions
 
   describe('plans', () => {
     const faults: [string, object, string, string][] = [
       ['an unknown currency', perUnit('1', { currency: 'XYZ' }), '/currency', 'currency_unknown'],
       ['a time that is none', perUnit('1', { effective_from: 'soon' }), '/effective_from', 'time_invalid'],
-      ['a day that does not exist', perUnit('1', { effective_from: '2026-02-30T00:00:00Z' }), '/effective_from', 'time_invalid'],
-      ['tiers without an open end', perUnit('1', { charges: [{ id: 'a', model: 'graduated', meter: 'm', tiers: [{ up_to: '1' }] }] }), '/charges/0/tiers/0/up_to', 'no_open_end'],
+      [
+        'a day that does not exist',
+        perUnit('1', { effective_from: '2026-02-30T00:00:00Z' }),
+        '/effective_from',
+        'time_invalid',
+      ],
+      [
+        'tiers without an open end',
+        perUnit('1', { charges: [{ id: 'a', model: 'graduated', meter: 'm', tiers: [{ up_to: '1' }] }] }),
+        '/charges/0/tiers/0/up_to',
+        'no_open_end',
+      ],
     ]
     for (const [what, json, pointer, code] of faults)
       it(`are refused for ${what}, at its place`, async () => {
@@ -40,7 +60,12 @@ describe('consumers/metering: plans and subscriptions', () => {
         { id: 'a', model: 'flat' as const, flat_amount: '1' },
       ]
       const { body } = await create(perUnit('1', { charges, currency: 'XYZ', effective_from: 'x' }))
-      expect(body.errors.map(({ pointer }) => pointer).sort()).to.deep.equal(['/charges/0/tiers/1/up_to', '/charges/1/id', '/currency', '/effective_from'])
+      expect(body.errors.map(({ pointer }) => pointer).sort()).to.deep.equal([
+        '/charges/0/tiers/1/up_to',
+        '/charges/1/id',
+        '/currency',
+        '/effective_from',
+      ])
     })
 
     it('are refused when they hold text that cannot be kept', async () => {
@@ -51,7 +76,11 @@ describe('consumers/metering: plans and subscriptions', () => {
     })
 
     it('are made by partners only', async () => {
-      for (const as of [billing.tokens.acme, billing.tokens.finance, await billing.organisations.apiKey('demo', 'publish', 'report', 'read')])
+      for (const as of [
+        billing.tokens.acme,
+        billing.tokens.finance,
+        await billing.organisations.apiKey('demo', 'publish', 'report', 'read'),
+      ])
         expect((await create(perUnit('1'), as)).status).to.equal(403)
     })
 
@@ -77,7 +106,9 @@ describe('consumers/metering: plans and subscriptions', () => {
       expect(seen).to.deep.equal(all)
       for (const path of ['/billing/plans', '/billing/subscriptions', '/billing/invoices', '/billing/ledger']) {
         const forged = Buffer.from(JSON.stringify(['x'])).toString('base64url')
-        const { status, body } = await billing.call<Problem>('GET', `${path}?cursor=${forged}`, { as: billing.tokens.finance })
+        const { status, body } = await billing.call<Problem>('GET', `${path}?cursor=${forged}`, {
+          as: billing.tokens.finance,
+        })
         expect([status, body.code], path).to.deep.equal([400, 'parameter_invalid'])
       }
     })
@@ -110,15 +141,23 @@ describe('consumers/metering: plans and subscriptions', () => {
         const { status, body } = await subscribe(json)
         expect([status, body.code]).to.deep.equal([404, code])
       }
-      expect((await subscribe({ package: 'restart-workers', plan_id: 'x' })).body.errors[0]?.pointer).to.equal('/plan_id')
+      expect((await subscribe({ package: 'restart-workers', plan_id: 'x' })).body.errors[0]?.pointer).to.equal(
+        '/plan_id',
+      )
     })
 
     it('of another, or from the past, only finance may make', async () => {
-      const for_ = (tenant: string, as: string, more: object = {}) => subscribe({ package: 'restart-workers', plan_id: planId, tenant, ...more }, as)
+      const for_ = (tenant: string, as: string, more: object = {}) =>
+        subscribe({ package: 'restart-workers', plan_id: planId, tenant, ...more }, as)
       expect((await for_('acme', billing.tokens.globex)).body.code).to.equal('forbidden')
-      expect((await subscribe({ package: 'restart-workers', plan_id: planId, starts_at: '2026-11-10T09:59:59Z' })).body.code).to.equal('forbidden')
+      expect(
+        (await subscribe({ package: 'restart-workers', plan_id: planId, starts_at: '2026-11-10T09:59:59Z' })).body.code,
+      ).to.equal('forbidden')
       expect((await for_('globex', billing.tokens.demo)).body.code, 'a partner for its customer').to.equal('forbidden')
-      expect((await subscribe({ package: 'restart-workers', plan_id: planId }, billing.tokens.finance)).status, 'finance names the tenant').to.equal(400)
+      expect(
+        (await subscribe({ package: 'restart-workers', plan_id: planId }, billing.tokens.finance)).status,
+        'finance names the tenant',
+      ).to.equal(400)
       expect((await for_('nobody', billing.tokens.finance)).status).to.equal(404)
       const past = await for_('demo', billing.tokens.finance, { starts_at: '2026-11-01T00:00:00Z' })
       expect([past.status, past.body.starts_at]).to.deep.equal([201, '2026-11-01T00:00:00.000Z'])
@@ -138,16 +177,26 @@ describe('consumers/metering: plans and subscriptions', () => {
       await billing.counted()
       await billing.owner("insert into metering.packages values ('demo', 'yen-tool', now())")
       const yen = await create(perUnit('120', { name: 'yen', currency: 'JPY' }))
-      await subscribe({ package: 'yen-tool', plan_id: yen.body.id, tenant: 'initech', starts_at: '2026-11-01T00:00:00Z' }, billing.tokens.finance)
+      await subscribe(
+        { package: 'yen-tool', plan_id: yen.body.id, tenant: 'initech', starts_at: '2026-11-01T00:00:00Z' },
+        billing.tokens.finance,
+      )
       expect(await billing.invoice('initech')).to.include({ currency: 'JPY', total: '120' })
       await billing.refresh()
-      const { body } = await billing.call<{ invoices: { tenant: string; currency: string }[] }>('GET', '/billing/invoices', { as: token })
+      const { body } = await billing.call<{ invoices: { tenant: string; currency: string }[] }>(
+        'GET',
+        '/billing/invoices',
+        { as: token },
+      )
       expect(body.invoices).to.deep.include.members([{ ...body.invoices[0], tenant: 'initech', currency: 'JPY' }])
     })
 
     it('may be taken once their package is published', async () => {
       await billing.consume()
-      const event = wpkPublished.create({ ...wpkPublished.example, name: 'fresh-tool', org: 'demo' }, { source: '//test', now: billing.clock() })
+      const event = wpkPublished.create(
+        { ...wpkPublished.example, name: 'fresh-tool', org: 'demo' },
+        { source: '//test', now: billing.clock() },
+      )
       await billing.deps.db.transaction((tx) => publish(tx, wpkPublished, [event]))
       await billing.counted()
       expect((await subscribe({ package: 'fresh-tool', plan_id: planId })).status).to.equal(201)

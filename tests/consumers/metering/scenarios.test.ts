@@ -17,7 +17,9 @@ const file = join(folder, 'data', 'billing', 'scenarios.json')
 describe('consumers/metering: numeric cases of public billing systems', () => {
   if (!existsSync(file)) {
     it('are not on this machine')
-    console.warn(`SKIPPED: the numeric billing cases are NOT tested, ${file} is not there (ATOM_SHARED names the folder)`)
+    console.warn(
+      `SKIPPED: the numeric billing cases are NOT tested, ${file} is not there (ATOM_SHARED names the folder)`,
+    )
     return
   }
   const scenarios = JSON.parse(readFileSync(file, 'utf8')) as Scenario[]
@@ -30,39 +32,74 @@ describe('consumers/metering: numeric cases of public billing systems', () => {
   describe('graduated tiers', () => {
     type Case = { case: string; schedule: string; quantity?: string; events?: number }
     type Expected = { amount: string; total_with_tax?: string }
-    const { pricing, usage, expected } = scenario<{ currency: string; schedules: Record<string, Tiers>; tax_percent: Record<string, string> }, Case[], Expected>('graduated-with-flat-per-tier-and-tax')
+    const { pricing, usage, expected } = scenario<
+      { currency: string; schedules: Record<string, Tiers>; tax_percent: Record<string, string> },
+      Case[],
+      Expected
+    >('graduated-with-flat-per-tier-and-tax')
     const chargeOf = (schedule: string): Charge => ({
       id: 'a',
       model: 'graduated',
       meter: 'm',
-      tiers: (pricing.schedules[schedule] as Tiers).map(({ up_to, unit, flat }) => ({ up_to, unit_amount: unit, flat_amount: flat })),
+      tiers: (pricing.schedules[schedule] as Tiers).map(({ up_to, unit, flat }) => ({
+        up_to,
+        unit_amount: unit,
+        flat_amount: flat,
+      })),
     })
     for (const { case: name, schedule, quantity, events } of usage)
       it(name, () => {
         const used = quantity ?? String(events)
         const want = expected.cases[name] as Expected
         const digits = currencyDigits(pricing.currency)
-        expect(formatDecimal(rateCharge(chargeOf(schedule), decimal(used), digits).amount, digits)).to.equal(want.amount)
+        expect(formatDecimal(rateCharge(chargeOf(schedule), decimal(used), digits).amount, digits)).to.equal(
+          want.amount,
+        )
         if (want.total_with_tax === undefined) return
-        const plan: Plan = { name: 'p', currency: pricing.currency, charges: [chargeOf(schedule)], taxes: [{ name: 'VAT', percent: pricing.tax_percent[schedule] as string }] }
+        const plan: Plan = {
+          name: 'p',
+          currency: pricing.currency,
+          charges: [chargeOf(schedule)],
+          taxes: [{ name: 'VAT', percent: pricing.tax_percent[schedule] as string }],
+        }
         const subscription = { id: 's', partner: 'demo', package: 'x', plan }
-        const month = { period: '2026-11', subscriptions: [subscription], usage: [{ meter: 'm', package: '', quantity: used }] }
-        expect(rateInvoice('t', month, [], { currency: pricing.currency, partnerSharePercent: '80' }).total).to.equal(want.total_with_tax)
+        const month = {
+          period: '2026-11',
+          subscriptions: [subscription],
+          usage: [{ meter: 'm', package: '', quantity: used }],
+        }
+        expect(rateInvoice('t', month, [], { currency: pricing.currency, partnerSharePercent: '80' }).total).to.equal(
+          want.total_with_tax,
+        )
       })
   })
 
   describe('revenue split by largest remainder', () => {
-    const { usage, expected } = scenario<unknown, { case: string; currency: string; amount: string; weights: string[] }[], { shares: string[] }>('revenue-split-largest-remainder')
+    const { usage, expected } = scenario<
+      unknown,
+      { case: string; currency: string; amount: string; weights: string[] }[],
+      { shares: string[] }
+    >('revenue-split-largest-remainder')
     for (const { case: name, currency, amount, weights } of usage)
       it(name, () => {
         const digits = currency.includes('4dp') ? 4 : currencyDigits(currency)
-        const shares = allocate(decimal(amount), weights.map(decimal), digits).map((share) => formatDecimal(share, digits))
+        const shares = allocate(decimal(amount), weights.map(decimal), digits).map((share) =>
+          formatDecimal(share, digits),
+        )
         expect(shares).to.deep.equal(expected.cases[name]?.shares)
       })
   })
 
   describe('rounding of each line', () => {
-    type Case = { case: string; currency: string; lines?: string[]; fixed?: string[]; usage?: { quantity: string; unit: string }[]; taxable?: string; tax_percents?: string[] }
+    type Case = {
+      case: string
+      currency: string
+      lines?: string[]
+      fixed?: string[]
+      usage?: { quantity: string; unit: string }[]
+      taxable?: string
+      tax_percents?: string[]
+    }
     type Expected = { subtotal?: string; taxes?: string[]; total_tax?: string }
     const { usage, expected } = scenario<unknown, Case[], Expected>('line-level-rounding-then-sum')
     for (const one of usage)
@@ -70,12 +107,16 @@ describe('consumers/metering: numeric cases of public billing systems', () => {
         const flats = [...(one.lines ?? []), ...(one.fixed ?? []), ...(one.taxable === undefined ? [] : [one.taxable])]
         const charges: Charge[] = [
           ...flats.map((flat_amount, n): Charge => ({ id: `f${n}`, model: 'flat', flat_amount })),
-          ...(one.usage ?? []).map(({ unit }, n): Charge => ({ id: `u${n}`, model: 'per_unit', meter: `m${n}`, unit_amount: unit })),
+          ...(one.usage ?? []).map(
+            ({ unit }, n): Charge => ({ id: `u${n}`, model: 'per_unit', meter: `m${n}`, unit_amount: unit }),
+          ),
         ]
         const taxes = (one.tax_percents ?? []).map((percent, n) => ({ name: `tax ${n}`, percent }))
         const month = {
           period: '2026-11',
-          subscriptions: [{ id: 's', partner: 'demo', package: 'x', plan: { name: 'p', currency: one.currency, charges, taxes } }],
+          subscriptions: [
+            { id: 's', partner: 'demo', package: 'x', plan: { name: 'p', currency: one.currency, charges, taxes } },
+          ],
           usage: (one.usage ?? []).map(({ quantity }, n) => ({ meter: `m${n}`, package: '', quantity })),
         }
         const invoice = rateInvoice('t', month, [], { currency: one.currency, partnerSharePercent: '80' })

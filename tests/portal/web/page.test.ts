@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { expect } from 'chai'
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core'
 import { ensurePortalBuilt } from '../../../portal/build.ts'
+import { skipAloud } from '../../support/skip-aloud.ts'
 import { type CannedAnswers, empty, failing, loaded } from './canned-answers.ts'
 import { type ServedPage, servePage } from './serve-page.ts'
 
@@ -35,7 +36,7 @@ const countingFetch = `
     return new Response(body, response)
   }`
 
-// biome-ignore lint/performance/useDomNodeTextContent: what a phone or a screen hides must not count as shown
+// innerText and not textContent: what a phone or a screen hides must not count as shown
 const shown = (locator: Locator): Promise<string> => locator.innerText()
 const shownEach = async (locator: Locator): Promise<string[]> => Promise.all((await locator.all()).map(shown))
 
@@ -47,10 +48,7 @@ describe('portal page in Chromium', function () {
 
   before(async function () {
     if (!existsSync(executablePath)) {
-      const message = `no Chromium at ${executablePath}; install it or set CHROMIUM`
-      if ((process.env.ATOM_REQUIRE ?? '').split(',').includes('chromium')) throw new Error(message)
-      console.warn(`SKIPPED: portal page in Chromium: ${message}`)
-      this.skip()
+      skipAloud(this, 'chromium', `the page needs ${executablePath}; install it or set CHROMIUM`)
     }
     const { dir } = await ensurePortalBuilt({ log: { info: () => {} } })
     served = await servePage(dir, loaded)

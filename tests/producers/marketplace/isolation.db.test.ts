@@ -4,7 +4,11 @@ import { proofText } from '../../../producers/marketplace/signing-keys.ts'
 import { signatureOf } from '../../support/packages.ts'
 import { type Marketplace, openMarketplace, type Problem, type Uploaded } from './fixture.ts'
 
-type List = { wpks: { id: string; name: string; status: string; publisher: string }[]; count: number; next: string | null }
+type List = {
+  wpks: { id: string; name: string; status: string; publisher: string }[]
+  count: number
+  next: string | null
+}
 type KeyList = { keys: { key_id: string; revoked_at: string | null }[] }
 
 describe('producers/marketplace: what each caller sees', () => {
@@ -13,29 +17,53 @@ describe('producers/marketplace: what each caller sees', () => {
   let published: Uploaded
   before(async () => {
     market = await openMarketplace()
-    published = await market.upload({ name: 'public-one', tags: ['backup', 'nightly'], description: 'Backs up 100% of a database.' })
+    published = await market.upload({
+      name: 'public-one',
+      tags: ['backup', 'nightly'],
+      description: 'Backs up 100% of a database.',
+    })
     hidden = await market.upload({ name: 'hidden-one' })
-    await market.database.as('postgres').query("update marketplace.versions set status = 'published', published_at = submitted_at, verdict = '{}' where name = 'public-one'")
+    await market.database
+      .as('postgres')
+      .query(
+        "update marketplace.versions set status = 'published', published_at = submitted_at, verdict = '{}' where name = 'public-one'",
+      )
   })
   after(() => market.close())
 
   const as = (org: string, ...roles: Role[]) => market.organisations.token(org, ...roles)
   const key = (org: string, ...scopes: ApiScope[]) => market.organisations.apiKey(org, ...scopes)
-  const list = async (query: string, token = market.tokens.demo) => (await market.call<List>('GET', `/wpk/list${query}`, { as: token })).body
+  const list = async (query: string, token = market.tokens.demo) =>
+    (await market.call<List>('GET', `/wpk/list${query}`, { as: token })).body
   const names = async (query: string, token?: string) => (await list(query, token)).wpks.map(({ name }) => name)
 
   describe('another organisation', () => {
     for (const path of ['', '/content', '/bundle', '/verdict'])
       it(`gets 404 for /wpk/{id}${path} of what is not published, like for what does not exist`, async () => {
-        const there = await market.call<Problem & { request_id: string; instance: string }>('GET', `/wpk/${hidden.id}${path}`, { as: market.tokens.acme })
-        const absent = await market.call<Problem & { request_id: string; instance: string }>('GET', `/wpk/0192f6a0-0000-7000-8000-000000000001${path}`, { as: market.tokens.acme })
+        const there = await market.call<Problem & { request_id: string; instance: string }>(
+          'GET',
+          `/wpk/${hidden.id}${path}`,
+          { as: market.tokens.acme },
+        )
+        const absent = await market.call<Problem & { request_id: string; instance: string }>(
+          'GET',
+          `/wpk/0192f6a0-0000-7000-8000-000000000001${path}`,
+          { as: market.tokens.acme },
+        )
         expect(there.status).to.equal(404)
-        expect({ ...there.body, request_id: '', instance: '' }).to.deep.equal({ ...absent.body, request_id: '', instance: '' })
+        expect({ ...there.body, request_id: '', instance: '' }).to.deep.equal({
+          ...absent.body,
+          request_id: '',
+          instance: '',
+        })
       })
 
     it('reads what is published, with its bytes', async () => {
       for (const path of ['', '/content', '/bundle', '/verdict'])
-        expect((await market.call('GET', `/wpk/${published.id}${path}`, { as: market.tokens.acme })).status, path).to.equal(200)
+        expect(
+          (await market.call('GET', `/wpk/${published.id}${path}`, { as: market.tokens.acme })).status,
+          path,
+        ).to.equal(200)
     })
 
     it('lists what is published and its own, the operator everything', async () => {
@@ -44,29 +72,52 @@ describe('producers/marketplace: what each caller sees', () => {
       expect(await names('', market.tokens.acme)).to.deep.equal(['acme-draft', 'public-one'])
       expect(await names('')).to.deep.equal(['hidden-one', 'public-one'])
       expect(await names('', market.tokens.reviewer)).to.deep.equal(['acme-draft', 'hidden-one', 'public-one'])
-      expect(await names('', await as('demo', 'reviewer')), 'a role of the operator counts there only').to.deep.equal(['hidden-one', 'public-one'])
+      expect(await names('', await as('demo', 'reviewer')), 'a role of the operator counts there only').to.deep.equal([
+        'hidden-one',
+        'public-one',
+      ])
     })
 
     it('neither sees nor revokes keys of another', async () => {
-      const keys = async (token: string) => (await market.call<KeyList>('GET', '/orgs/keys', { as: token })).body.keys.map(({ key_id }) => key_id)
+      const keys = async (token: string) =>
+        (await market.call<KeyList>('GET', '/orgs/keys', { as: token })).body.keys.map(({ key_id }) => key_id)
       expect(await keys(market.tokens.acme)).to.deep.equal([market.keys.acme.keyId])
       const foreign = `/orgs/keys/${encodeURIComponent(market.keys.demo.keyId)}`
       expect((await market.call('DELETE', foreign, { as: market.tokens.acme })).status).to.equal(404)
-      const made = await market.call<{ id: string; key: string; prefix: string }>('POST', '/orgs/api-keys', { as: market.tokens.demo, json: { scopes: ['read'] } })
+      const made = await market.call<{ id: string; key: string; prefix: string }>('POST', '/orgs/api-keys', {
+        as: market.tokens.demo,
+        json: { scopes: ['read'] },
+      })
       expect(made.status).to.equal(201)
-      expect((await market.call('DELETE', `/orgs/api-keys/${made.body.id}`, { as: market.tokens.acme })).status).to.equal(404)
+      expect(
+        (await market.call('DELETE', `/orgs/api-keys/${made.body.id}`, { as: market.tokens.acme })).status,
+      ).to.equal(404)
       expect((await market.call('GET', '/wpk/list', { as: made.body.key })).status).to.equal(200)
-      const listed = await market.call<{ api_keys: { id: string }[] }>('GET', '/orgs/api-keys', { as: market.tokens.demo })
+      const listed = await market.call<{ api_keys: { id: string }[] }>('GET', '/orgs/api-keys', {
+        as: market.tokens.demo,
+      })
       expect(listed.body.api_keys.map(({ id }) => id)).to.include(made.body.id)
       expect(JSON.stringify(listed.body)).to.not.contain(made.body.key)
-      expect((await market.call('DELETE', `/orgs/api-keys/${made.body.id}`, { as: market.tokens.demo })).status).to.equal(204)
+      expect(
+        (await market.call('DELETE', `/orgs/api-keys/${made.body.id}`, { as: market.tokens.demo })).status,
+      ).to.equal(204)
       expect((await market.call('GET', '/wpk/list', { as: made.body.key })).status).to.equal(401)
     })
 
     it('has nothing of another’s to read through the database role either', async () => {
       const app = market.database.as('atom_app')
       const count = (scope?: { org: string; operator: boolean }) =>
-        app.transaction(async (tx) => Number((await tx.raw<{ rows: { n: string }[] }>("select count(*) as n from marketplace.versions where status <> 'published'")).rows[0]?.n), scope ? { scope } : {})
+        app.transaction(
+          async (tx) =>
+            Number(
+              (
+                await tx.raw<{ rows: { n: string }[] }>(
+                  "select count(*) as n from marketplace.versions where status <> 'published'",
+                )
+              ).rows[0]?.n,
+            ),
+          scope ? { scope } : {},
+        )
       expect(await count()).to.equal(0)
       expect(await count({ org: '', operator: false })).to.equal(0)
       expect(await count({ org: 'nobody', operator: false })).to.equal(0)
@@ -95,8 +146,12 @@ describe('producers/marketplace: what each caller sees', () => {
       const wrong = await market.call<Problem>(method, path, { as: 'atom_wrong' })
       expect([wrong.status, wrong.body.code], path).to.deep.equal([401, 'credential_invalid'])
     }
-    expect((await market.call<Problem>('GET', '/wpk/list', { as: await key('demo', 'publish') })).body.code).to.equal('forbidden')
-    expect((await market.call<Problem>('GET', '/orgs/keys', { as: market.tokens.demoTenant })).body.code).to.equal('forbidden')
+    expect((await market.call<Problem>('GET', '/wpk/list', { as: await key('demo', 'publish') })).body.code).to.equal(
+      'forbidden',
+    )
+    expect((await market.call<Problem>('GET', '/orgs/keys', { as: market.tokens.demoTenant })).body.code).to.equal(
+      'forbidden',
+    )
   })
 
   describe('lists', () => {
@@ -111,7 +166,14 @@ describe('producers/marketplace: what each caller sees', () => {
       expect(await names(`?q=${encodeURIComponent("' or 1=1 --")}`)).to.deep.equal([])
     })
 
-    for (const query of ['status=unknown', 'limit=0', 'cursor=abc', 'q=%00', `tag=${'x'.repeat(201)}`, `cursor=${Buffer.from('["x"]').toString('base64url')}`])
+    for (const query of [
+      'status=unknown',
+      'limit=0',
+      'cursor=abc',
+      'q=%00',
+      `tag=${'x'.repeat(201)}`,
+      `cursor=${Buffer.from('["x"]').toString('base64url')}`,
+    ])
       it(`refuse ${query.slice(0, 30)}`, async () => {
         const { status, body } = await market.call<Problem>('GET', `/wpk/list?${query}`, { as: market.tokens.demo })
         expect([status, body.code]).to.deep.equal([400, 'parameter_invalid'])
@@ -123,7 +185,9 @@ describe('producers/marketplace: what each caller sees', () => {
       const seen: string[] = []
       let path: string | null = '/wpk/list?limit=2'
       for (let round = 0; path !== null; round++) {
-        const { body, headers }: { body: List; headers: Headers } = await market.call<List>('GET', path, { as: market.tokens.demo })
+        const { body, headers }: { body: List; headers: Headers } = await market.call<List>('GET', path, {
+          as: market.tokens.demo,
+        })
         expect(body.count).to.equal(body.wpks.length)
         seen.push(...body.wpks.map(({ name }) => name))
         await market.upload({ name: `meanwhile-${round}` })
@@ -135,7 +199,11 @@ describe('producers/marketplace: what each caller sees', () => {
   })
 
   describe('signing keys', () => {
-    const register = (pem: string, proof: string) => market.call<Problem & { key_id: string }>('POST', '/orgs/keys', { as: market.tokens.demo, json: { public_key: pem, proof } })
+    const register = (pem: string, proof: string) =>
+      market.call<Problem & { key_id: string }>('POST', '/orgs/keys', {
+        as: market.tokens.demo,
+        json: { public_key: pem, proof },
+      })
 
     it('are registered with a proof of possession that names the organisation', async () => {
       const fresh = await market.organisations.signingKey(null)
@@ -150,9 +218,12 @@ describe('producers/marketplace: what each caller sees', () => {
 
     it('stay revoked from the first time on', async () => {
       const fresh = await market.organisations.signingKey('demo')
-      const revoke = () => market.call('DELETE', `/orgs/keys/${encodeURIComponent(fresh.keyId)}`, { as: market.tokens.demo })
+      const revoke = () =>
+        market.call('DELETE', `/orgs/keys/${encodeURIComponent(fresh.keyId)}`, { as: market.tokens.demo })
       const revokedAt = async () =>
-        (await market.call<KeyList>('GET', '/orgs/keys', { as: market.tokens.demo })).body.keys.find(({ key_id }) => key_id === fresh.keyId)?.revoked_at
+        (await market.call<KeyList>('GET', '/orgs/keys', { as: market.tokens.demo })).body.keys.find(
+          ({ key_id }) => key_id === fresh.keyId,
+        )?.revoked_at
       expect((await revoke()).status).to.equal(204)
       const first = await revokedAt()
       market.clock.advance(1_000)
@@ -162,7 +233,9 @@ describe('producers/marketplace: what each caller sees', () => {
 
     it('that cannot be in the database are answered, not failed on', async () => {
       expect((await market.call<Problem>('DELETE', '/orgs/keys/%00', { as: market.tokens.demo })).status).to.equal(400)
-      expect((await market.call<Problem>('DELETE', '/orgs/api-keys/%00', { as: market.tokens.demo })).status).to.equal(404)
+      expect((await market.call<Problem>('DELETE', '/orgs/api-keys/%00', { as: market.tokens.demo })).status).to.equal(
+        404,
+      )
     })
   })
 })

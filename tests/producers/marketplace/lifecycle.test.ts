@@ -1,6 +1,13 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { mayBecome, nextStep, type Status, statuses, statusOfDecision, transitions } from '../../../producers/marketplace/lifecycle.ts'
+import {
+  mayBecome,
+  nextStep,
+  type Status,
+  statuses,
+  statusOfDecision,
+  transitions,
+} from '../../../producers/marketplace/lifecycle.ts'
 import { holds } from '../../support/property.ts'
 
 const FINAL: Status[] = ['rejected', 'blocked']
@@ -12,13 +19,26 @@ describe('producers/marketplace/lifecycle', () => {
       for (const next of transitions[status]) expect(statuses).to.include(next)
       expect(nextStep[status], status).to.match(/\.$/)
     }
-    expect(statuses).to.have.members(['submitted', 'scanning', 'errored', 'in_review', 'changes_requested', 'approved', 'rejected', 'published', 'deprecated', 'yanked', 'blocked'])
+    expect(statuses).to.have.members([
+      'submitted',
+      'scanning',
+      'errored',
+      'in_review',
+      'changes_requested',
+      'approved',
+      'rejected',
+      'published',
+      'deprecated',
+      'yanked',
+      'blocked',
+    ])
   })
 
   it('lets a reviewer decide on what is in review, and on nothing else', () => {
     for (const decided of Object.values(statusOfDecision)) {
       expect(mayBecome('in_review', decided)).to.equal(true)
-      for (const from of ['published', 'rejected', 'yanked', 'blocked', 'deprecated'] as const) expect(mayBecome(from, decided), `${from} -> ${decided}`).to.equal(false)
+      for (const from of ['published', 'rejected', 'yanked', 'blocked', 'deprecated'] as const)
+        expect(mayBecome(from, decided), `${from} -> ${decided}`).to.equal(false)
     }
   })
 

@@ -20,7 +20,12 @@ const before = { capabilities: ['network', 'shell'] }
 
 describe('producers/marketplace/publishing-policy', () => {
   it('publishes a harmless step on from what a person approved', () => {
-    const verdict = { ...harmless, capabilities: ['shell'], violations: [violation('low'), violation('medium')], risk_score: 0.299 }
+    const verdict = {
+      ...harmless,
+      capabilities: ['shell'],
+      violations: [violation('low'), violation('medium')],
+      risk_score: 0.299,
+    }
     expect(decideByPolicy(verdict, 'manual', before).publish).to.equal(true)
   })
 
@@ -33,8 +38,20 @@ describe('producers/marketplace/publishing-policy', () => {
     ['a high finding', { violations: [violation('high')] }, 'manual', before, 'high or critical'],
     ['a critical finding', { violations: [violation('critical')] }, 'manual', before, 'high or critical'],
     ['a new capability', { capabilities: ['shell', 'cluster_admin'] }, 'manual', before, 'gained cluster_admin'],
-    ['a check that failed', { checks: [{ name: 'model', version: '1', status: 'failed' }] }, 'manual', before, 'not every check ran: model'],
-    ['a check that was not there', { checks: [{ name: 'model', version: '1', status: 'unavailable' }] }, 'manual', before, 'not every check ran: model'],
+    [
+      'a check that failed',
+      { checks: [{ name: 'model', version: '1', status: 'failed' }] },
+      'manual',
+      before,
+      'not every check ran: model',
+    ],
+    [
+      'a check that was not there',
+      { checks: [{ name: 'model', version: '1', status: 'unavailable' }] },
+      'manual',
+      before,
+      'not every check ran: model',
+    ],
   ]
   for (const [what, change, mode, approved, reason] of reasons)
     it(`sends ${what} to a reviewer, and says so`, () => {
@@ -50,7 +67,14 @@ describe('producers/marketplace/publishing-policy', () => {
       decision: fc.constantFrom<Verdict['decision']>('pass', 'review', 'block'),
       violations: fc.array(severity.map(violation), { maxLength: 3 }),
       capabilities: fc.subarray(['network', 'shell', 'secrets', 'cluster']),
-      checks: fc.array(fc.record({ name: fc.constant('c'), version: fc.constant('1'), status: fc.constantFrom('ran' as const, 'failed' as const, 'unavailable' as const) }), { maxLength: 2 }),
+      checks: fc.array(
+        fc.record({
+          name: fc.constant('c'),
+          version: fc.constant('1'),
+          status: fc.constantFrom('ran' as const, 'failed' as const, 'unavailable' as const),
+        }),
+        { maxLength: 2 },
+      ),
     })
     const approved = fc.option(fc.record({ capabilities: fc.subarray(['network', 'shell', 'secrets', 'cluster']) }))
     return holds(

@@ -33,7 +33,7 @@ describe('producers/marketplace: uploads', () => {
     expect(events[0]?.headers)
       .to.include({ ce_type: 'wpk.submitted', ce_subject: 'answered' })
       .and.have.property('traceparent')
-    expect(JSON.parse((events[0]?.value as Buffer).toString())).to.include({
+    expect(JSON.parse((events[0] as { value: Buffer }).value.toString())).to.include({
       id: body.id,
       org: 'demo',
       digest: body.digest,

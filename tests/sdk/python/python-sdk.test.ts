@@ -2,6 +2,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { skipAloud } from '../../support/skip-aloud.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'
 import { openTarget, type Target } from '../support/target.ts'
 
@@ -15,11 +16,7 @@ describe('sdk/python', () => {
   let scripted: ScriptedServer
   before(async function () {
     if (spawnSync('python3', ['-c', oldestSupported]).status !== 0) {
-      if ((process.env.ATOM_REQUIRE ?? '').split(',').includes('python')) {
-        throw new Error('ATOM_REQUIRE names python, and python3 (3.9 or later) is not here')
-      }
-      console.warn('SKIPPED: the Python SDK is NOT tested, python3 (3.9 or later) is not on this machine')
-      this.skip()
+      skipAloud(this, 'python', 'the Python SDK is NOT tested, python3 (3.9 or later) is not on this machine')
     }
     target = await openTarget()
     scripted = await startScriptedServer()

@@ -7,18 +7,42 @@ const tiers = (...bounds: (string | null)[]): Plan => ({
   currency: 'USD',
   charges: [{ id: 'a', model: 'graduated', meter: 'm', tiers: bounds.map((up_to) => ({ up_to, unit_amount: '1' })) }],
 })
-const plan = (change: object = {}): object => ({ name: 'p', currency: 'USD', charges: [{ id: 'a', model: 'per_unit', meter: 'm', unit_amount: '1' }], ...change })
-const charge = (change: object): object => plan({ charges: [{ id: 'a', model: 'per_unit', meter: 'm', unit_amount: '1', ...change }] })
+const plan = (change: object = {}): object => ({
+  name: 'p',
+  currency: 'USD',
+  charges: [{ id: 'a', model: 'per_unit', meter: 'm', unit_amount: '1' }],
+  ...change,
+})
+const charge = (change: object): object =>
+  plan({ charges: [{ id: 'a', model: 'per_unit', meter: 'm', unit_amount: '1', ...change }] })
 const places = (faults: { pointer: string; code: string }[]) => faults.map(({ pointer, code }) => `${pointer} ${code}`)
 
 describe('consumers/metering/rating/plan', () => {
   it('takes flat, per-unit and graduated charges with taxes', () => {
     const charges = [
       { id: 'fee', model: 'flat', flat_amount: '10' },
-      { id: 'runs', model: 'per_unit', meter: 'm', unit_amount: '0.000000000001', aggregation: 'sum', description: 'Runs' },
+      {
+        id: 'runs',
+        model: 'per_unit',
+        meter: 'm',
+        unit_amount: '0.000000000001',
+        aggregation: 'sum',
+        description: 'Runs',
+      },
       { id: 'more', model: 'graduated', meter: 'm', tiers: [{ up_to: '10', flat_amount: '1' }, { up_to: null }] },
     ]
-    expect(faultsOf(Plan, plan({ charges, taxes: [{ name: 'VAT', percent: '8.875' }, { name: 'all', percent: '100' }] }))).to.deep.equal([])
+    expect(
+      faultsOf(
+        Plan,
+        plan({
+          charges,
+          taxes: [
+            { name: 'VAT', percent: '8.875' },
+            { name: 'all', percent: '100' },
+          ],
+        }),
+      ),
+    ).to.deep.equal([])
   })
 
   const refused: [string, object, string][] = [
@@ -50,7 +74,15 @@ describe('consumers/metering/rating/plan', () => {
     ['bounds that fall', tiers('2', '1', null), ['/charges/0/tiers/1/up_to not_rising']],
     ['a bound twice', tiers('1', '1.000', null), ['/charges/0/tiers/1/up_to not_rising']],
     ['a first bound of zero', tiers('0', null), ['/charges/0/tiers/0/up_to not_rising']],
-    ['several faults', tiers('0', null, '3'), ['/charges/0/tiers/0/up_to not_rising', '/charges/0/tiers/1/up_to open_end', '/charges/0/tiers/2/up_to no_open_end']],
+    [
+      'several faults',
+      tiers('0', null, '3'),
+      [
+        '/charges/0/tiers/0/up_to not_rising',
+        '/charges/0/tiers/1/up_to open_end',
+        '/charges/0/tiers/2/up_to no_open_end',
+      ],
+    ],
   ]
   for (const [what, body, expected] of faulty)
     it(`${expected.length === 0 ? 'takes' : 'points at'} ${what}`, () => {
@@ -60,6 +92,8 @@ describe('consumers/metering/rating/plan', () => {
 
   it('points at a repeated id', () => {
     const twice = tiers(null)
-    expect(places(planFaults({ ...twice, charges: [...twice.charges, ...twice.charges] }))).to.deep.equal(['/charges/1/id repeated'])
+    expect(places(planFaults({ ...twice, charges: [...twice.charges, ...twice.charges] }))).to.deep.equal([
+      '/charges/1/id repeated',
+    ])
   })
 })

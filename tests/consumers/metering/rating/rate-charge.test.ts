@@ -12,11 +12,16 @@ const rate = (charge: Charge, quantity: string, currency = 'USD') => {
 }
 const perUnit = (unit_amount: string): Charge => ({ id: 'a', model: 'per_unit', meter: 'm', unit_amount })
 const graduated = (...tiers: Tier[]): Charge => ({ id: 'a', model: 'graduated', meter: 'm', tiers })
-const tier = (up_to: string | null, unit_amount: string, flat_amount?: string): Tier => ({ up_to, unit_amount, ...(flat_amount === undefined ? {} : { flat_amount }) })
+const tier = (up_to: string | null, unit_amount: string, flat_amount?: string): Tier => ({
+  up_to,
+  unit_amount,
+  ...(flat_amount === undefined ? {} : { flat_amount }),
+})
 
 describe('consumers/metering/rating/rate-charge', () => {
   it('knows how many decimals a currency carries', () => {
-    for (const [currency, digits] of Object.entries({ USD: 2, EUR: 2, JPY: 0, KRW: 0, CLP: 0, KWD: 3, BHD: 3 })) expect(currencyDigits(currency), currency).to.equal(digits)
+    for (const [currency, digits] of Object.entries({ USD: 2, EUR: 2, JPY: 0, KRW: 0, CLP: 0, KWD: 3, BHD: 3 }))
+      expect(currencyDigits(currency), currency).to.equal(digits)
   })
 
   describe('flat', () => {
@@ -53,12 +58,17 @@ describe('consumers/metering/rating/rate-charge', () => {
 
     it('is the product rounded half away from zero, for any quantity and price', () =>
       holds(
-        fc.property(fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.constantFrom(0, 2, 3), (quantity, price, digits) => {
-          const unit = 10n ** BigInt(24 - digits)
-          const [whole, rest] = [(quantity * price) / unit, (quantity * price) % unit]
-          const expected = (rest * 2n >= unit ? whole + 1n : whole) * 10n ** BigInt(12 - digits)
-          expect(rateCharge(perUnit(formatDecimal(price)), quantity, digits).amount).to.equal(expected)
-        }),
+        fc.property(
+          fc.bigInt({ min: 0n, max: 10n ** 24n }),
+          fc.bigInt({ min: 0n, max: 10n ** 24n }),
+          fc.constantFrom(0, 2, 3),
+          (quantity, price, digits) => {
+            const unit = 10n ** BigInt(24 - digits)
+            const [whole, rest] = [(quantity * price) / unit, (quantity * price) % unit]
+            const expected = (rest * 2n >= unit ? whole + 1n : whole) * 10n ** BigInt(12 - digits)
+            expect(rateCharge(perUnit(formatDecimal(price)), quantity, digits).amount).to.equal(expected)
+          },
+        ),
         500,
       ))
   })
@@ -67,13 +77,25 @@ describe('consumers/metering/rating/rate-charge', () => {
     const charge = graduated(tier('10', '10', '2'), tier('20', '5', '3'), tier(null, '5', '3'))
 
     it('counts a bound to the tier below it', () => {
-      const steps = { '0': '2.00', '1': '12.00', '10': '102.00', '10.5': '107.50', '11': '110.00', '20': '155.00', '21': '163.00' }
+      const steps = {
+        '0': '2.00',
+        '1': '12.00',
+        '10': '102.00',
+        '10.5': '107.50',
+        '11': '110.00',
+        '20': '155.00',
+        '21': '163.00',
+      }
       for (const [quantity, amount] of Object.entries(steps)) expect(rate(charge, quantity), quantity).to.equal(amount)
     })
 
     it('has the flat amount of its first tier due at zero, of the others once they are entered', () => {
       const flats = graduated(tier('5', '0', '100'), tier(null, '0', '50'))
-      expect([rate(flats, '0'), rate(flats, '5'), rate(flats, '5.000000000001')]).to.deep.equal(['100.00', '100.00', '150.00'])
+      expect([rate(flats, '0'), rate(flats, '5'), rate(flats, '5.000000000001')]).to.deep.equal([
+        '100.00',
+        '100.00',
+        '150.00',
+      ])
     })
 
     it('shows what each tier took, and the parts are the whole', () => {
@@ -95,25 +117,30 @@ describe('consumers/metering/rating/rate-charge', () => {
       const amount = fc.bigInt({ min: 0n, max: 10n ** 16n })
       const bounds = fc.uniqueArray(fc.bigInt({ min: 1n, max: 10n ** 18n }), { minLength: 1, maxLength: 5 })
       return holds(
-        fc.property(bounds, fc.array(fc.tuple(amount, amount), { minLength: 6, maxLength: 6 }), fc.bigInt({ min: 0n, max: 2n * 10n ** 18n }), (unsorted, prices, quantity) => {
-          const sorted = [...unsorted].sort((a, b) => (a < b ? -1 : 1))
-          const all = [...sorted, null]
-          const tiers = all.map((bound, index) => {
-            const [unit, flat] = prices[index] as [bigint, bigint]
-            return tier(bound === null ? null : formatDecimal(bound), formatDecimal(unit), formatDecimal(flat))
-          })
-          let exact = 0n
-          for (const [index, bound] of all.entries()) {
-            const below = sorted[index - 1] ?? 0n
-            if (index > 0 && quantity <= below) continue
-            const [unit, flat] = prices[index] as [bigint, bigint]
-            const inside = (bound !== null && quantity > bound ? bound : quantity) - below
-            exact += inside * unit + flat * SCALE
-          }
-          const cent = 10n ** 22n
-          const expected = ((exact + cent / 2n) / cent) * 10n ** 10n
-          expect(rateCharge(graduated(...tiers), quantity, 2).amount).to.equal(expected)
-        }),
+        fc.property(
+          bounds,
+          fc.array(fc.tuple(amount, amount), { minLength: 6, maxLength: 6 }),
+          fc.bigInt({ min: 0n, max: 2n * 10n ** 18n }),
+          (unsorted, prices, quantity) => {
+            const sorted = [...unsorted].sort((a, b) => (a < b ? -1 : 1))
+            const all = [...sorted, null]
+            const tiers = all.map((bound, index) => {
+              const [unit, flat] = prices[index] as [bigint, bigint]
+              return tier(bound === null ? null : formatDecimal(bound), formatDecimal(unit), formatDecimal(flat))
+            })
+            let exact = 0n
+            for (const [index, bound] of all.entries()) {
+              const below = sorted[index - 1] ?? 0n
+              if (index > 0 && quantity <= below) continue
+              const [unit, flat] = prices[index] as [bigint, bigint]
+              const inside = (bound !== null && quantity > bound ? bound : quantity) - below
+              exact += inside * unit + flat * SCALE
+            }
+            const cent = 10n ** 22n
+            const expected = ((exact + cent / 2n) / cent) * 10n ** 10n
+            expect(rateCharge(graduated(...tiers), quantity, 2).amount).to.equal(expected)
+          },
+        ),
         500,
       )
     })

@@ -2,14 +2,25 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { currencyDigits } from '../../../../consumers/metering/rating/currency.ts'
 import type { Charge, Plan } from '../../../../consumers/metering/rating/plan.ts'
-import { type InvoiceLine, type PeriodUsage, rateInvoice, type Subscription, type UsageTotal } from '../../../../consumers/metering/rating/rate-invoice.ts'
+import {
+  type InvoiceLine,
+  type PeriodUsage,
+  rateInvoice,
+  type Subscription,
+  type UsageTotal,
+} from '../../../../consumers/metering/rating/rate-invoice.ts'
 import { decimal, formatDecimal } from '../../../../platform/decimal.ts'
 import { holds } from '../../../support/property.ts'
 
 const policy = { currency: 'USD', partnerSharePercent: '80' }
 const plan = (charges: Charge[], more: Partial<Plan> = {}): Plan => ({ name: 'p', currency: 'USD', charges, ...more })
 const runs: Charge = { id: 'runs', model: 'per_unit', meter: 'runs', unit_amount: '0.50' }
-const subscription = (id: string, partner: string, of: string, prices: Plan): Subscription => ({ id, partner, package: of, plan: prices })
+const subscription = (id: string, partner: string, of: string, prices: Plan): Subscription => ({
+  id,
+  partner,
+  package: of,
+  plan: prices,
+})
 const month = (subscriptions: Subscription[], usage: [string, string, string][], period = '2026-11'): PeriodUsage => ({
   period,
   subscriptions,
@@ -21,7 +32,12 @@ const amounts = (lines: InvoiceLine[]) => lines.map(({ amount }) => amount)
 const amount = fc.bigInt({ min: 0n, max: 10n ** 15n }).map((scaled) => formatDecimal(scaled))
 const charge: fc.Arbitrary<Charge> = fc.oneof(
   fc.record({ id: fc.constantFrom('a', 'b', 'c'), model: fc.constant('flat' as const), flat_amount: amount }),
-  fc.record({ id: fc.constantFrom('d', 'e'), model: fc.constant('per_unit' as const), meter: fc.constantFrom('runs', 'bytes'), unit_amount: amount }),
+  fc.record({
+    id: fc.constantFrom('d', 'e'),
+    model: fc.constant('per_unit' as const),
+    meter: fc.constantFrom('runs', 'bytes'),
+    unit_amount: amount,
+  }),
   fc.record({
     id: fc.constantFrom('f', 'g'),
     model: fc.constant('graduated' as const),
@@ -37,43 +53,77 @@ const subscriptions = fc.array(
     partner: fc.constantFrom('demo', 'acme'),
     package: fc.constantFrom('one', 'two', 'three'),
     charges: fc.uniqueArray(charge, { minLength: 1, maxLength: 4, selector: ({ id }) => id }),
-    taxes: fc.uniqueArray(fc.record({ name: fc.constantFrom('VAT', 'city'), percent: fc.constantFrom('20', '8.875', '0.5') }), { maxLength: 2, selector: ({ name }) => name }),
+    taxes: fc.uniqueArray(
+      fc.record({ name: fc.constantFrom('VAT', 'city'), percent: fc.constantFrom('20', '8.875', '0.5') }),
+      { maxLength: 2, selector: ({ name }) => name },
+    ),
   }),
   { maxLength: 3 },
 )
 const usage: fc.Arbitrary<UsageTotal[]> = fc.uniqueArray(
-  fc.record({ meter: fc.constantFrom('runs', 'bytes', 'unknown'), package: fc.constantFrom('', 'one', 'two', 'four'), quantity: fc.bigInt({ min: 0n, max: 10n ** 14n }).map((scaled) => formatDecimal(scaled)) }),
+  fc.record({
+    meter: fc.constantFrom('runs', 'bytes', 'unknown'),
+    package: fc.constantFrom('', 'one', 'two', 'four'),
+    quantity: fc.bigInt({ min: 0n, max: 10n ** 14n }).map((scaled) => formatDecimal(scaled)),
+  }),
   { maxLength: 8, selector: (total) => `${total.meter}/${total.package}` },
 )
-const subscribed = (made: { partner: string; package: string; charges: Charge[]; taxes: { name: string; percent: string }[] }[]) =>
-  made.map((one, index) => subscription(`s-${index}`, one.partner, one.package, plan(one.charges, { taxes: one.taxes })))
+const subscribed = (
+  made: { partner: string; package: string; charges: Charge[]; taxes: { name: string; percent: string }[] }[],
+) =>
+  made.map((one, index) =>
+    subscription(`s-${index}`, one.partner, one.package, plan(one.charges, { taxes: one.taxes })),
+  )
 const currency = fc.constantFrom('USD', 'JPY', 'KWD')
 
 describe('consumers/metering/rating/rate-invoice', () => {
   it('adds up to the minor unit, for any usage, plans, taxes and currency', () =>
     holds(
-      fc.property(subscriptions, usage, currency, fc.constantFrom('0', '33.333333', '80', '100'), (made, used, code, share) => {
-        const invoice = rateInvoice('t', { period: '2026-11', subscriptions: subscribed(made), usage: used }, [], { currency: code, partnerSharePercent: share })
-        expect(sum(amounts(invoice.lines))).to.equal(decimal(invoice.subtotal))
-        expect(sum(invoice.taxes.map((tax) => tax.amount))).to.equal(decimal(invoice.tax))
-        expect(decimal(invoice.subtotal) + decimal(invoice.tax)).to.equal(decimal(invoice.total))
-        const parts = invoice.shares.flatMap(({ partner_share, platform_fee, tax }) => [partner_share, platform_fee, tax])
-        expect(sum(parts), 'tenant total = shares + fees + tax').to.equal(decimal(invoice.total))
-        for (const { gross, partner_share, platform_fee, tax } of invoice.shares) expect(sum([partner_share, platform_fee, tax])).to.equal(decimal(gross))
-        const digits = currencyDigits(code)
-        const shape = new RegExp(`^-?\\d+${digits === 0 ? '' : `\\.\\d{${digits}}`}$`)
-        for (const text of [...amounts(invoice.lines), ...parts, invoice.total]) expect(text).to.match(shape)
-      }),
+      fc.property(
+        subscriptions,
+        usage,
+        currency,
+        fc.constantFrom('0', '33.333333', '80', '100'),
+        (made, used, code, share) => {
+          const invoice = rateInvoice('t', { period: '2026-11', subscriptions: subscribed(made), usage: used }, [], {
+            currency: code,
+            partnerSharePercent: share,
+          })
+          expect(sum(amounts(invoice.lines))).to.equal(decimal(invoice.subtotal))
+          expect(sum(invoice.taxes.map((tax) => tax.amount))).to.equal(decimal(invoice.tax))
+          expect(decimal(invoice.subtotal) + decimal(invoice.tax)).to.equal(decimal(invoice.total))
+          const parts = invoice.shares.flatMap(({ partner_share, platform_fee, tax }) => [
+            partner_share,
+            platform_fee,
+            tax,
+          ])
+          expect(sum(parts), 'tenant total = shares + fees + tax').to.equal(decimal(invoice.total))
+          for (const { gross, partner_share, platform_fee, tax } of invoice.shares)
+            expect(sum([partner_share, platform_fee, tax])).to.equal(decimal(gross))
+          const digits = currencyDigits(code)
+          const shape = new RegExp(`^-?\\d+${digits === 0 ? '' : `\\.\\d{${digits}}`}$`)
+          for (const text of [...amounts(invoice.lines), ...parts, invoice.total]) expect(text).to.match(shape)
+        },
+      ),
       300,
     ))
 
   it('prices every quantity once or says that nothing does', () =>
     holds(
       fc.property(subscriptions, usage, (made, used) => {
-        const invoice = rateInvoice('t', { period: '2026-11', subscriptions: subscribed(made), usage: used }, [], policy)
+        const invoice = rateInvoice(
+          't',
+          { period: '2026-11', subscriptions: subscribed(made), usage: used },
+          [],
+          policy,
+        )
         const plans = subscribed(made)
         for (const total of used) {
-          const priced = plans.filter((one) => (total.package === '' || total.package === one.package) && one.plan.charges.some((each) => each.model !== 'flat' && each.meter === total.meter))
+          const priced = plans.filter(
+            (one) =>
+              (total.package === '' || total.package === one.package) &&
+              one.plan.charges.some((each) => each.model !== 'flat' && each.meter === total.meter),
+          )
           expect(invoice.unpriced.includes(total), `${total.meter}/${total.package}`).to.equal(priced.length === 0)
         }
       }),
@@ -82,8 +132,15 @@ describe('consumers/metering/rating/rate-invoice', () => {
   it('does not depend on the order of usage', () =>
     holds(
       fc.property(subscriptions, usage, fc.infiniteStream(fc.nat()), (made, used, random) => {
-        const shuffled = used.map((total) => ({ total, at: random.next().value as number })).sort((a, b) => a.at - b.at).map(({ total }) => total)
-        const rate = (totals: UsageTotal[]) => ({ ...rateInvoice('t', { period: '2026-11', subscriptions: subscribed(made), usage: totals }, [], policy), unpriced: [], usage: [] })
+        const shuffled = used
+          .map((total) => ({ total, at: random.next().value as number }))
+          .sort((a, b) => a.at - b.at)
+          .map(({ total }) => total)
+        const rate = (totals: UsageTotal[]) => ({
+          ...rateInvoice('t', { period: '2026-11', subscriptions: subscribed(made), usage: totals }, [], policy),
+          unpriced: [],
+          usage: [],
+        })
         expect(rate(shuffled)).to.deep.equal(rate(used))
       }),
     ))
@@ -97,7 +154,10 @@ describe('consumers/metering/rating/rate-invoice', () => {
         for (const [run, arrived] of arrivals.entries()) {
           for (const one of arrived) {
             const name = `${one.meter}/${one.package}`
-            total.set(name, { ...one, quantity: formatDecimal(decimal(total.get(name)?.quantity ?? '0') + decimal(one.quantity)) })
+            total.set(name, {
+              ...one,
+              quantity: formatDecimal(decimal(total.get(name)?.quantity ?? '0') + decimal(one.quantity)),
+            })
           }
           const september: PeriodUsage = { period: '2026-09', subscriptions: plans, usage: [...total.values()] }
           const invoice =
@@ -109,45 +169,98 @@ describe('consumers/metering/rating/rate-invoice', () => {
             billed.set(line.id, formatDecimal(decimal(billed.get(line.id) ?? '0') + decimal(line.amount)))
           }
         }
-        const once = rateInvoice('t', { period: '2026-09', subscriptions: plans, usage: [...total.values()] }, [], policy)
-        for (const line of once.lines) expect(decimal(billed.get(line.id) ?? '0'), line.description).to.equal(decimal(line.amount))
+        const once = rateInvoice(
+          't',
+          { period: '2026-09', subscriptions: plans, usage: [...total.values()] },
+          [],
+          policy,
+        )
+        for (const line of once.lines)
+          expect(decimal(billed.get(line.id) ?? '0'), line.description).to.equal(decimal(line.amount))
       }),
       300,
     ))
 
   describe('attribution', () => {
     it('gives usage of a package to that package’s own subscription', () => {
-      const two = [subscription('s1', 'demo', 'one', plan([runs])), subscription('s2', 'acme', 'two', plan([{ ...runs, unit_amount: '2' }]))]
-      const { lines } = rateInvoice('t', month(two, [['runs', 'two', '3'], ['runs', 'one', '1']]), [], policy)
-      expect(lines.map((line) => [line.package, line.partner, line.quantity, line.amount])).to.deep.equal([['one', 'demo', '1', '0.50'], ['two', 'acme', '3', '6.00']])
+      const two = [
+        subscription('s1', 'demo', 'one', plan([runs])),
+        subscription('s2', 'acme', 'two', plan([{ ...runs, unit_amount: '2' }])),
+      ]
+      const { lines } = rateInvoice(
+        't',
+        month(two, [
+          ['runs', 'two', '3'],
+          ['runs', 'one', '1'],
+        ]),
+        [],
+        policy,
+      )
+      expect(lines.map((line) => [line.package, line.partner, line.quantity, line.amount])).to.deep.equal([
+        ['one', 'demo', '1', '0.50'],
+        ['two', 'acme', '3', '6.00'],
+      ])
     })
 
     it('gives usage without a package to the oldest subscription that knows the meter, and to every charge of it', () => {
       const both = plan([runs, { id: 'extra', model: 'per_unit', meter: 'runs', unit_amount: '0.01' }])
-      const two = [subscription('s0', 'acme', 'zero', plan([{ ...runs, meter: 'bytes' }])), subscription('s1', 'demo', 'one', both), subscription('s2', 'acme', 'two', plan([runs]))]
+      const two = [
+        subscription('s0', 'acme', 'zero', plan([{ ...runs, meter: 'bytes' }])),
+        subscription('s1', 'demo', 'one', both),
+        subscription('s2', 'acme', 'two', plan([runs])),
+      ]
       const { lines, unpriced } = rateInvoice('t', month(two, [['runs', '', '2']]), [], policy)
       expect(amounts(lines)).to.deep.equal(['0.00', '1.00', '0.02', '0.00'])
       expect(unpriced).to.deep.equal([])
     })
 
     it('prices nothing that no charge knows', () => {
-      const { lines, unpriced, usage: shown } = rateInvoice('t', month([subscription('s1', 'demo', 'one', plan([runs]))], [['walks', '', '2'], ['runs', 'other', '5']]), [], policy)
+      const {
+        lines,
+        unpriced,
+        usage: shown,
+      } = rateInvoice(
+        't',
+        month(
+          [subscription('s1', 'demo', 'one', plan([runs]))],
+          [
+            ['walks', '', '2'],
+            ['runs', 'other', '5'],
+          ],
+        ),
+        [],
+        policy,
+      )
       expect(amounts(lines)).to.deep.equal(['0.00'])
       expect(unpriced.map(({ meter }) => meter)).to.deep.equal(['walks', 'runs'])
-      expect(shown).to.deep.equal([{ meter: 'walks', package: null, quantity: '2', amount: null }, { meter: 'runs', package: 'other', quantity: '5', amount: null }])
+      expect(shown).to.deep.equal([
+        { meter: 'walks', package: null, quantity: '2', amount: null },
+        { meter: 'runs', package: 'other', quantity: '5', amount: null },
+      ])
     })
   })
 
   it('rounds tax once per partner and rate, on the sum of the lines', () => {
-    const small = plan([{ ...runs, unit_amount: '0.10' }, { id: 'b', model: 'flat', flat_amount: '0.10' }, { id: 'c', model: 'flat', flat_amount: '0.10' }], { taxes: [{ name: 'VAT', percent: '5' }] })
+    const small = plan(
+      [
+        { ...runs, unit_amount: '0.10' },
+        { id: 'b', model: 'flat', flat_amount: '0.10' },
+        { id: 'c', model: 'flat', flat_amount: '0.10' },
+      ],
+      { taxes: [{ name: 'VAT', percent: '5' }] },
+    )
     const invoice = rateInvoice('t', month([subscription('s1', 'demo', 'one', small)], [['runs', '', '1']]), [], policy)
     expect(invoice.taxes).to.deep.equal([{ name: 'VAT', percent: '5', base: '0.30', amount: '0.02' }])
     expect([invoice.subtotal, invoice.tax, invoice.total]).to.deep.equal(['0.30', '0.02', '0.32'])
   })
 
   it('keeps the id of a line from the first look to the last, and gives no two lines one', () => {
-    const two = [subscription('s1', 'demo', 'one', plan([runs, { id: 'fee', model: 'flat', flat_amount: '1' }])), subscription('s2', 'demo', 'two', plan([runs]))]
-    const ids = (tenant: string, period: string, quantity: string) => rateInvoice(tenant, month(two, [['runs', '', quantity]], period), [], policy).lines.map(({ id }) => id)
+    const two = [
+      subscription('s1', 'demo', 'one', plan([runs, { id: 'fee', model: 'flat', flat_amount: '1' }])),
+      subscription('s2', 'demo', 'two', plan([runs])),
+    ]
+    const ids = (tenant: string, period: string, quantity: string) =>
+      rateInvoice(tenant, month(two, [['runs', '', quantity]], period), [], policy).lines.map(({ id }) => id)
     expect(ids('t', '2026-11', '1')).to.deep.equal(ids('t', '2026-11', '7'))
     const all = [...ids('t', '2026-11', '1'), ...ids('u', '2026-11', '1'), ...ids('t', '2026-12', '1')]
     expect(new Set(all).size).to.equal(9)
@@ -156,9 +269,18 @@ describe('consumers/metering/rating/rate-invoice', () => {
 
   it('lowers what is owed when late usage makes it cheaper', () => {
     const later = month([subscription('s1', 'demo', 'one', plan([runs]))], [['runs', '', '1']], '2026-10')
-    const billed = new Map(rateInvoice('t', month(later.subscriptions as Subscription[], [['runs', '', '3']], '2026-10'), [], policy).lines.map(({ id, amount: was }) => [id, was]))
+    const billed = new Map(
+      rateInvoice(
+        't',
+        month(later.subscriptions as Subscription[], [['runs', '', '3']], '2026-10'),
+        [],
+        policy,
+      ).lines.map(({ id, amount: was }) => [id, was]),
+    )
     const { lines, total, shares } = rateInvoice('t', month([], []), [{ ...later, billed }], policy)
-    expect(lines.map(({ kind, period, amount: delta }) => [kind, period, delta])).to.deep.equal([['adjustment', '2026-10', '-1.00']])
+    expect(lines.map(({ kind, period, amount: delta }) => [kind, period, delta])).to.deep.equal([
+      ['adjustment', '2026-10', '-1.00'],
+    ])
     expect([total, shares[0]?.partner_share, shares[0]?.platform_fee]).to.deep.equal(['-1.00', '-0.80', '-0.20'])
   })
 })

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { messageOf } from '../errors.ts'
+import { httpError } from '../http/errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { OutgoingRecord } from './bus.ts'
@@ -17,9 +18,11 @@ export type CarefulProducerOptions = {
 }
 
 /** Whether the records are stored is not known; sending them again is safe, because consumers drop repeats. */
-export class Unconfirmed extends Error {
-  readonly code = 'bus_unconfirmed'
-}
+const unconfirmed = (cause?: unknown) =>
+  httpError('unavailable', 'the bus did not confirm in time; send the same again, repeats count once', {
+    headers: { 'retry-after': '1' },
+    cause,
+  })
 export class RecordRefused extends Error {
   readonly code = 'record_refused'
   readonly retriable = false
@@ -48,7 +51,7 @@ export function openCarefulProducer(options: CarefulProducerOptions): CarefulPro
   let closed = false
 
   async function send(records: readonly OutgoingRecord[]): Promise<void> {
-    if (closed) throw new Unconfirmed('the bus is closed')
+    if (closed) throw unconfirmed()
     const large = records.find((record) => sizeOf(record) > MAX_RECORD_BYTES)
     if (large) throw new RecordRefused(`a record of ${sizeOf(large)} bytes is larger than ${MAX_RECORD_BYTES}`)
     const deadline = performance.now() + produceTimeoutMs
@@ -93,7 +96,7 @@ export function openCarefulProducer(options: CarefulProducerOptions): CarefulPro
 
   function stillWanted(group: Waiting[], error: unknown): Waiting[] {
     const late = group.filter(({ deadline }) => closed || performance.now() > deadline)
-    for (const one of late) one.settle(new Unconfirmed(`Kafka did not confirm: ${messageOf(error)}`))
+    for (const one of late) one.settle(unconfirmed(error))
     return group.filter((one) => !late.includes(one))
   }
 

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { type Admin, Kafka, type LogEntry, logLevel } from 'kafkajs'
+import { type Admin, Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs'
 import type { Topic } from '../../schemas/topics.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -19,20 +19,26 @@ export type KafkaBusOptions = {
   topics: readonly Topic[]
   log: Log
   metrics: Metrics
-  /** How long `produce` goes on trying before it says that it does not know whether the records are stored. */
+  /** How long `produce` goes on trying before it throws `unavailable`: whether the records are stored is not known. */
   produceTimeoutMs?: number
 }
 
 /**
- * Consumers give up after 5 tries unless told otherwise in their own settings, so these go to the client and to each
- * consumer: with the default they crashed whenever a broker was killed.
+ * Consumers give up after 5 tries unless told otherwise in their own settings, so these go to their client and to each
+ * of them: with the default they crashed whenever a broker was killed.
  */
 export const PATIENT = { initialRetryTime: 100, maxRetryTime: 1_000, retries: Number.MAX_SAFE_INTEGER }
 /** Somebody waits for these answers (a health check, a start), so they fail instead of hanging. */
 const BRIEF = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 }
+/**
+ * The producer tries again itself, with a new client each time; one that was thrown away must not go on connecting. A
+ * client connects with its own settings, whatever its producers and admins are given, so each kind has its client.
+ */
+const ONCE = { retries: 0 }
 const REQUEST_TIMEOUT_MS = 5_000
 const METADATA_MAX_AGE_MS = 3_000
-const PRODUCE_TIMEOUT_MS = 30_000
+/** Longer than electing a new leader takes (3 to 15 s), shorter than our SDKs wait (30 s). */
+const PRODUCE_TIMEOUT_MS = 20_000
 
 /**
  * Apache Kafka as the bus. Positions are offsets: the next one to read, as decimal text. State events come from the
@@ -41,8 +47,9 @@ const PRODUCE_TIMEOUT_MS = 30_000
  */
 export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
   const { topics, log, metrics } = options
-  const kafka = kafkaClient(options.brokers, log)
-  const admin = kafka.admin({ retry: BRIEF })
+  const kafka = kafkaClient(options.brokers, log, PATIENT)
+  const producing = kafkaClient(options.brokers, log, ONCE)
+  const admin = kafkaClient(options.brokers, log, BRIEF).admin({ retry: BRIEF })
   await connectAdmin(admin, options.brokers)
   try {
     await ensureTopics(admin, topics, log)
@@ -51,7 +58,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     throw error
   }
   const producer = openCarefulProducer({
-    open: () => kafka.producer({ ...PRODUCER, retry: { retries: 0 } }),
+    open: () => producing.producer({ ...PRODUCER, retry: ONCE }),
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     produceTimeoutMs: options.produceTimeoutMs ?? PRODUCE_TIMEOUT_MS,
     log,
@@ -76,7 +83,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
 
 /** How many brokers the cluster lists; throws when none answers. An open port is not enough to call a broker ready. */
 export async function brokersListed(brokers: readonly string[], log: Log): Promise<number> {
-  const admin = kafkaClient(brokers, log).admin({ retry: { retries: 0 } })
+  const admin = kafkaClient(brokers, log, ONCE).admin({ retry: ONCE })
   try {
     await admin.connect()
     return (await admin.describeCluster()).brokers.length
@@ -102,12 +109,12 @@ const PRODUCER = {
       message.partition ?? 0,
 }
 
-function kafkaClient(brokers: readonly string[], log: Log): Kafka {
+function kafkaClient(brokers: readonly string[], log: Log, retry: RetryOptions): Kafka {
   guardIdleTimers()
   return new Kafka({
     clientId: 'atom',
     brokers: [...brokers],
-    retry: PATIENT,
+    retry,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: 1_000,
     logLevel: logLevel.WARN,

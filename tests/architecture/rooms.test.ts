@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const LONG: Record<string, string> = {
   'main.ts': 'the composition root: every part of every service, put together in one place',
   'consumers/governance/training/fragments.ts': 'a list of text fragments, not code',
+  'tests/platform/bus.contract.ts': 'one suite for both backends of the bus',
   'tests/portal/web/page.test.ts': 'one browser, opened once, for every view of the page',
 }
 

@@ -106,8 +106,16 @@ describe('platform/bus/kafka', function () {
       const other = { ...topic, name: 'atom.unregistered' }
       const error = await rejected(bus.produce([{ ...record('a', '1'), topic: other }]))
       await bus.close()
-      expect(error).to.have.property('code', 'bus_unconfirmed')
+      expect(error).to.have.property('code', 'unavailable')
       expect(await admin.listTopics()).not.to.include(other.name)
+    })
+
+    it('says where nobody answers, and does not wait for ever', async () => {
+      const { log } = recordingLog()
+      const error = await rejected(
+        openKafkaBus({ brokers: ['127.0.0.1:9'], topics: [topic], log, metrics: createMetrics() }),
+      )
+      expect(error.message).to.contain('no Kafka broker answers at 127.0.0.1:9')
     })
 
     it('refuses a topic that exists with another number of partitions', async () => {
@@ -227,6 +235,11 @@ describe('platform/bus/kafka', function () {
       await more(100)
       sending = false
       await Promise.all(lanes)
+      await eventually(
+        'the lag is told again, and there is none',
+        async () => (await consuming.lag().catch(() => [])).filter(({ records }) => records === 0).length === 4,
+        30_000,
+      )
       await eventually('all are applied', () => [...acknowledged].every((one) => applied.includes(one)), 30_000)
       await consuming.stop()
       // The bus repeats, which is what the inbox is for; within a key the first of each comes in order.

@@ -5,19 +5,13 @@ import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { kafkaMissing } from '../../deploy/kafka/jars.ts'
 import { type RunningKafka, startKafka } from '../../deploy/kafka/start.ts'
 import { silentLog } from '../../platform/log.ts'
+import { skipAloud } from './skip-aloud.ts'
 
-/**
- * For `before` or a test: where Java or Maven is missing it skips and says so; with `kafka` in ATOM_REQUIRE that is a
- * failure.
- */
+/** For `before` or a test: Kafka needs Java and Maven. */
 export async function kafkaOrSkip(context: Mocha.Context): Promise<void> {
   context.timeout(120_000)
   const missing = await kafkaMissing()
-  if (missing === null) return
-  if ((process.env.ATOM_REQUIRE ?? '').split(',').includes('kafka'))
-    throw new Error(`ATOM_REQUIRE names kafka, and ${missing}`)
-  console.warn(`    SKIPPED: this did not run on Kafka, because ${missing}`)
-  context.skip()
+  if (missing !== null) skipAloud(context, 'kafka', missing)
 }
 
 /** A real broker for one test file, called in `before`. */

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { BusRecord, ConsumeOptions } from './bus.ts'
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from './kafka.ts'
-import { findPlace, type Place, type PlaceFinder, type Watermarks, watermarks } from './kafka-places.ts'
+import { findPlaces, type Place, type PlaceFinder } from './kafka-places.ts'
 
 export type Member = {
   /** Why it has to be replaced, or that it was stopped. */
@@ -67,10 +67,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
   async function load(assignment: Record<string, number[]>, into: Places, before: Places): Promise<Places> {
     while (current(into)) {
       try {
-        for (const [topic, partitions] of Object.entries(assignment)) {
-          const marks = await watermarks(finder.admin, topic)
-          for (const partition of partitions) await settle(into, topic, partition, marks, before)
-        }
+        for (const [topic, partitions] of Object.entries(assignment)) await settle(into, topic, partitions, before)
         return into
       } catch (error) {
         log.warn('cursors could not be read', { error: messageOf(error) })
@@ -80,13 +77,13 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
     return into
   }
 
-  async function settle(into: Places, topic: string, partition: number, marks: Watermarks[], before: Places) {
-    const mark = marks[partition]
-    if (!mark) throw new Error(`${topic} has no partition ${partition}`)
-    const place = await findPlace(finder, topic, partition, mark, before.get(`${topic}/${partition}`))
+  async function settle(into: Places, topic: string, partitions: number[], before: Places): Promise<void> {
+    const found = await findPlaces(finder, topic, partitions, (partition) => before.get(`${topic}/${partition}`))
     if (!current(into)) return
-    into.set(`${topic}/${partition}`, place)
-    consumer.seek({ topic, partition, offset: String(place.offset) })
+    for (const [partition, place] of found) {
+      into.set(`${topic}/${partition}`, place)
+      consumer.seek({ topic, partition, offset: String(place.offset) })
+    }
   }
 
   async function onBatch({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> {
@@ -125,7 +122,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
   async function settleAgain(mine: Places, topic: string, partition: number): Promise<void> {
     while (current(mine)) {
       try {
-        return await settle(mine, topic, partition, await watermarks(finder.admin, topic), mine)
+        return await settle(mine, topic, [partition], mine)
       } catch (error) {
         log.warn('cursor could not be read', { topic, partition, error: messageOf(error) })
         await rest()

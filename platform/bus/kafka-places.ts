@@ -23,51 +23,74 @@ export type PlaceFinder = {
   resets: Counter
 }
 
+/** The cursors before the ends: the other way round a cursor that moves meanwhile would seem to lie past the end. */
+async function cursorsThenMarks(
+  { options, admin }: Pick<PlaceFinder, 'options' | 'admin'>,
+  topic: string,
+  partitions: readonly number[],
+): Promise<{ partition: number; from: string | null; marks: Watermarks }[]> {
+  const stored: (string | null)[] = []
+  for (const partition of partitions) stored.push(await options.cursor(topic, partition))
+  const all = await watermarks(admin, topic)
+  return partitions.map((partition, n) => {
+    const marks = all[partition]
+    if (!marks) throw new Error(`${topic} has no partition ${partition}`)
+    return { partition, from: stored[n] ?? null, marks }
+  })
+}
+
 /**
- * Reads the stored cursor and checks it against what the partition holds, because Kafka answers an offset out of range
- * by quietly moving the reader to an end. What has expired cannot be read; a cursor past the end, or one of the other
- * backend, means another log: it is read from its beginning, and the inbox drops what had been applied.
+ * Reads the stored cursors and checks them against what the partitions hold, because Kafka answers an offset out of
+ * range by quietly moving the reader to an end. What has expired cannot be read; a cursor past the end, or one of the
+ * other backend, means another log: it is read from its beginning, and the inbox drops what had been applied.
+ * `known` are places of before, by partition, for a group that has nothing stored yet.
  */
-export async function findPlace(
+export async function findPlaces(
   finder: PlaceFinder,
   topic: string,
-  partition: number,
-  { low, high }: Watermarks,
-  known?: Place,
-): Promise<Place> {
-  const { group, start, cursor } = finder.options
-  const from = await cursor(topic, partition)
-  if (from === null) {
-    // Nothing is stored before the first batch is applied: the end may have moved on since this group began there.
-    const offset = known?.offset ?? (start === 'earliest' ? low : high)
-    return { from: String(offset), offset }
+  partitions: readonly number[],
+  known: (partition: number) => Place | undefined,
+): Promise<Map<number, Place>> {
+  const { options, log, resets } = finder
+  const places = new Map<number, Place>()
+  for (const { partition, from, marks } of await cursorsThenMarks(finder, topic, partitions)) {
+    const { low } = marks
+    if (from === null) {
+      // The end may have moved on since this group began there.
+      const offset = known(partition)?.offset ?? firstOf(options, marks)
+      places.set(partition, { from: String(offset), offset })
+      continue
+    }
+    const reason = resetReason(from, marks)
+    places.set(partition, { from, offset: reason === null ? BigInt(from) : low })
+    if (reason === null) continue
+    resets.inc({ group: options.group, topic, reason })
+    log.warn('cursor moved to the oldest record', { topic, partition, reason, from, to: String(low) })
   }
-  const reason = resetReason(from, low, high)
-  if (reason === null) return { from, offset: BigInt(from) }
-  finder.resets.inc({ group, topic, reason })
-  finder.log.warn('cursor moved to the oldest record', { topic, partition, reason, from, to: String(low) })
-  return { from, offset: low }
+  return places
 }
 
 /** Records and seconds between each stored cursor and the end, for all topics of a group, assigned here or not. */
 export async function readLag(
-  { options, admin }: Omit<PlaceFinder, 'log' | 'resets'>,
+  finder: Pick<PlaceFinder, 'options' | 'admin'>,
   topics: readonly Topic[],
 ): Promise<Lag[]> {
   const lags: Lag[] = []
-  for (const { name: topic } of topics)
-    for (const [partition, { low, high }] of (await watermarks(admin, topic)).entries()) {
-      const stored = await options.cursor(topic, partition)
-      const fallback = options.start === 'earliest' ? low : high
-      const next = stored === null ? fallback : resetReason(stored, low, high) === null ? BigInt(stored) : low
-      const records = Number(high - next)
-      const seconds = records > 0 ? await ageOf(admin, topic, partition, next) : 0
+  for (const { name: topic, partitions } of topics)
+    for (const { partition, from, marks } of await cursorsThenMarks(finder, topic, [...Array(partitions).keys()])) {
+      const stored = from !== null && resetReason(from, marks) === null ? BigInt(from) : marks.low
+      const next = from === null ? firstOf(finder.options, marks) : stored
+      const records = Number(marks.high - next)
+      const seconds = records > 0 ? await ageOf(finder.admin, topic, partition, next) : 0
       lags.push({ topic, partition, records, seconds })
     }
   return lags
 }
 
-function resetReason(from: string, low: bigint, high: bigint): 'foreign' | 'expired' | 'ahead' | null {
+const firstOf = ({ start }: PlaceFinder['options'], { low, high }: Watermarks): bigint =>
+  start === 'earliest' ? low : high
+
+function resetReason(from: string, { low, high }: Watermarks): 'foreign' | 'expired' | 'ahead' | null {
   if (!/^\d+$/.test(from)) return 'foreign'
   if (BigInt(from) < low) return 'expired'
   return BigInt(from) > high ? 'ahead' : null

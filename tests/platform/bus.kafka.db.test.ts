@@ -5,6 +5,7 @@ import type { Bus, OutgoingRecord } from '../../platform/bus/bus.ts'
 import { moveCursor, readCursor } from '../../platform/bus/effects.ts'
 import { openEmbeddedBus } from '../../platform/bus/embedded.ts'
 import { openKafkaBus } from '../../platform/bus/kafka.ts'
+import { partitionOf } from '../../platform/bus/partition.ts'
 import { startRelay } from '../../platform/bus/relay.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
@@ -162,6 +163,22 @@ describe('platform/bus/kafka', function () {
         expect(opened.lines.some(({ message }) => message === 'cursor moved to the oldest record')).to.equal(true)
         expect(await opened.metrics.text()).to.contain(`reason="${reason}"`)
       })
+
+    it('does not take a cursor that moves while it looks for one past the end', async () => {
+      const partition = partitionOf('a', topic.partitions)
+      /** Another member applies one more record, and the cursor is at the new end. */
+      const moving = async (name: string, of: number): Promise<string | null> => {
+        if (of !== partition) return null
+        await opened.bus.produce([record('a', 'one more')])
+        return (await admin.fetchTopicOffsets(name)).find((one) => one.partition === of)?.high ?? null
+      }
+      const consuming = await opened.bus.consume({ ...first, apply: async () => {}, cursor: moving })
+      await eventually('it is assigned', () => consuming.active())
+      const behind = (await consuming.lag())[partition]?.records
+      await consuming.stop()
+      expect(behind).to.equal(0)
+      expect(await opened.metrics.text()).not.to.contain('reason="ahead"')
+    })
 
     it('starts at the end when told to, and goes on from there after a failure', async () => {
       await opened.bus.produce([record('a', 'before')])

@@ -29,8 +29,7 @@ async function cursorsThenMarks(
   topic: string,
   partitions: readonly number[],
 ): Promise<{ partition: number; from: string | null; marks: Watermarks }[]> {
-  const stored: (string | null)[] = []
-  for (const partition of partitions) stored.push(await options.cursor(topic, partition))
+  const stored = await Promise.all(partitions.map((partition) => options.cursor(topic, partition)))
   const all = await watermarks(admin, topic)
   return partitions.map((partition, n) => {
     const marks = all[partition]
@@ -75,15 +74,22 @@ export async function readLag(
   finder: Pick<PlaceFinder, 'options' | 'admin'>,
   topics: readonly Topic[],
 ): Promise<Lag[]> {
+  const lags = await Promise.all(topics.map((topic) => lagOfTopic(finder, topic)))
+  return lags.flat()
+}
+
+async function lagOfTopic(
+  finder: Pick<PlaceFinder, 'options' | 'admin'>,
+  { name: topic, partitions }: Topic,
+): Promise<Lag[]> {
   const lags: Lag[] = []
-  for (const { name: topic, partitions } of topics)
-    for (const { partition, from, marks } of await cursorsThenMarks(finder, topic, [...Array(partitions).keys()])) {
-      const stored = from !== null && resetReason(from, marks) === null ? BigInt(from) : marks.low
-      const next = from === null ? firstOf(finder.options, marks) : stored
-      const records = Number(marks.high - next)
-      const seconds = records > 0 ? await ageOf(finder.admin, topic, partition, next) : 0
-      lags.push({ topic, partition, records, seconds })
-    }
+  for (const { partition, from, marks } of await cursorsThenMarks(finder, topic, [...Array(partitions).keys()])) {
+    const stored = from !== null && resetReason(from, marks) === null ? BigInt(from) : marks.low
+    const next = from === null ? firstOf(finder.options, marks) : stored
+    const records = Number(marks.high - next)
+    const seconds = records > 0 ? await ageOf(finder.admin, topic, partition, next) : 0
+    lags.push({ topic, partition, records, seconds })
+  }
   return lags
 }
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { openAnalyzer } from './consumers/governance/analyzer.ts'
+import { openBus } from './deploy/bus.ts'
 import { openDatabase } from './deploy/database.ts'
 import { demoCredentials } from './deploy/demo/credentials.ts'
 import { demoMode } from './deploy/demo/demo-mode.ts'
@@ -11,7 +12,6 @@ import { readyScreen } from './deploy/screen.ts'
 import { type AtomSettings, clientSettings, settingDefinitions } from './deploy/settings.ts'
 import { createAuthenticate } from './platform/auth/authenticate.ts'
 import { openTokenIssuer } from './platform/auth/tokens.ts'
-import { openEmbeddedBus } from './platform/bus/embedded.ts'
 import { systemClock as now } from './platform/clock.ts'
 import { type Db, openDb, type Server } from './platform/db.ts'
 import { messageOf } from './platform/errors.ts'
@@ -55,8 +55,9 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   const pool = createPools(server, lifecycle)
   const app = pool('atom_app')
   const metrics = createMetrics()
-  const bus = openEmbeddedBus({ server, log, appender: app, dbFor: (group) => pool(`atom_${group}`) })
-  lifecycle.onClose('bus', bus.close)
+  const opened = await openBus({ brokers: settings.kafkaBrokers, server, pool, log, metrics }, lifecycle)
+  const { bus } = opened
+  if (settings.kafkaBrokers) step('bus', opened.description)
   // Keys, credentials and demo data are made once: a second first start in the same home waits for this one.
   const release = await lockFile(join(home, 'start.lock'), START_LOCK_MS, `starting in ${home}`)
   lifecycle.onClose('start lock', release)
@@ -77,7 +78,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   const ready = () => isReady
   for (const name of names) {
     const { checks, ...part } = await startPart[name](shared)
-    const all = [databaseCheck(app), ...checks]
+    const all = [databaseCheck(app), ...opened.checks, ...checks]
     const health = createHealth({ service: name, version, checks: all, policies: compliance, ready, now })
     const corsOrigins = portalOrigins(settings)
     const service = createService({ name, ...part, authenticate, health, metrics, log, corsOrigins })

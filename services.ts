@@ -9,6 +9,7 @@ import { issueDue } from './consumers/metering/issue.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus, Consuming } from './platform/bus/bus.ts'
+import { lagCheck } from './platform/bus/lag-check.ts'
 import { expireInbox, expireLog } from './platform/bus/retention.ts'
 import { type Handler, runConsumer } from './platform/bus/runner.ts'
 import { systemClock as now } from './platform/clock.ts'
@@ -48,7 +49,6 @@ export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<
 
 const REFRESH_MS = 500
 const MINUTE_MS = 60_000
-const BEHIND_LIMIT_SECONDS = 60
 
 export const portOf = (settings: AtomSettings, name: ServiceName): number =>
   ({
@@ -70,7 +70,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     )
     const { reviewTargetHours } = settings
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours }
-    return { routes: marketplaceRoutes(deps, pool('atom_marketplace')), checks: [consumerCheck(consuming)] }
+    return { routes: marketplaceRoutes(deps, pool('atom_marketplace')), checks: [lagCheck('consumer', consuming)] }
   },
 
   async billing(shared) {
@@ -95,7 +95,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
     periodically(shared, 'expiry of usage hashes', 60 * MINUTE_MS, () => expireDedupe(allTenants, now()))
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps)]
-    return { routes, checks: [consumerCheck(consuming), ratingCheck(failing), payments] }
+    return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), payments] }
   },
 
   async governance(shared) {
@@ -103,7 +103,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     shared.lifecycle.onClose('analyzer', analyzer.close)
     const db = shared.pool('atom_governance')
     const consuming = await consume(shared, 'governance', [onSubmitted({ db, analyzer, now })])
-    return { routes: governanceRoutes(analyzer), checks: [consumerCheck(consuming), modelCheck(analyzer)] }
+    return { routes: governanceRoutes(analyzer), checks: [lagCheck('consumer', consuming), modelCheck(analyzer)] }
   },
 
   async portal(shared) {
@@ -114,7 +114,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const origins = others.map((name) => localUrl(settings.bind, portOf(settings, name)))
     return {
       routes: analyticsRoutes({ db: pool('atom_portal'), now, lag: consuming.lag }),
-      checks: [consumerCheck(consuming)],
+      checks: [lagCheck('consumer', consuming)],
       pages: portalPages(dir, origins),
     }
   },
@@ -122,7 +122,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
   async data(shared) {
     const db = shared.pool('atom_data')
     periodically(shared, 'expiry of old events', 60 * MINUTE_MS, () => expireLog(db, topicList))
-    return { routes: dataRoutes(db), checks: [] }
+    return { routes: dataRoutes(shared.bus), checks: [] }
   },
 }
 
@@ -138,20 +138,6 @@ async function consume(shared: Shared, group: string, handlers: readonly Handler
 
 function periodically({ log, lifecycle }: Shared, name: string, everyMs: number, work: () => Promise<unknown>): void {
   lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
-}
-
-function consumerCheck(consuming: Consuming): HealthCheck {
-  return {
-    name: 'consumer',
-    async run() {
-      const behind = (await consuming.lag()).filter(({ records }) => records > 0)
-      const seconds = Math.max(0, ...behind.map((one) => one.seconds))
-      const records = behind.reduce((sum, one) => sum + one.records, 0)
-      const detail = `${consuming.active() ? 'active' : 'standing by'}, ${records} events behind`
-      if (seconds <= BEHIND_LIMIT_SECONDS) return { status: 'ok', detail }
-      return { status: 'failed', detail: `${detail} for ${Math.round(seconds)} s` }
-    },
-  }
 }
 
 function modelCheck(analyzer: Analyzer): HealthCheck {

@@ -1,4 +1,5 @@
 import {
+  addressesSetting,
   choiceSetting,
   countSetting,
   optionalSetting,
@@ -32,6 +33,11 @@ export const settingDefinitions = {
     '',
     'PostgreSQL 15 or newer to use instead of the embedded one; its user must be able to create roles',
     { secret: true },
+  ),
+  kafkaBrokers: addressesSetting(
+    'KAFKA_BROKERS',
+    '',
+    'Brokers of Apache Kafka (host:port, separated by commas) to use as the bus instead of the log in the database',
   ),
   jwtIssuer: textSetting('ATOM_JWT_ISSUER', 'atom-dev', 'Issuer that tokens must name'),
   operatorOrg: textSetting(

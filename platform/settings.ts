@@ -30,6 +30,14 @@ function wholeNumber(low: number, high: number) {
 
 export const textSetting = make<string>((text) => text)
 export const optionalSetting = make<string | undefined>((text) => (text === '' ? undefined : text))
+/** `host:port`, several separated by commas; undefined when empty. */
+export const addressesSetting = make<string[] | undefined>((text) => {
+  if (text === '') return undefined
+  const addresses = text.split(',').map((one) => one.trim())
+  for (const one of addresses)
+    if (!/^[^\s:]+:\d{1,5}$/.test(one)) throw new Error('must be host:port, several separated by commas')
+  return addresses
+})
 /** Port 0 asks the system for a free one. */
 export const portSetting = make<number>(wholeNumber(0, 65_535))
 export const countSetting = make<number>(wholeNumber(0, 2_000_000_000))

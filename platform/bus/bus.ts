@@ -8,6 +8,8 @@ export type BusRecord = {
   topic: string
   partition: number
   position: string
+  /** The cursor of a group that has applied this record and everything before it. */
+  next: string
   key: string
   headers: Record<string, string>
   value: Buffer
@@ -29,6 +31,9 @@ export type ConsumeOptions = {
   cursor(topic: string, partition: number): Promise<string | null>
 }
 
+/** What a topic holds now, for people who look at the log. */
+export type Extent = { topic: string; records: number; lastRecordedAt: Date | null }
+
 export type Lag = { topic: string; partition: number; records: number; seconds: number }
 
 export type Consuming = {
@@ -47,6 +52,7 @@ export type Bus = {
   /** Appends on its own and returns once the records would survive a crash. */
   produce(records: readonly OutgoingRecord[]): Promise<void>
   consume(options: ConsumeOptions): Promise<Consuming>
+  extents(topics: readonly Topic[]): Promise<Extent[]>
   /** A hint that something was committed; readers that miss it poll. */
   wake(): void
   close(): Promise<void>

@@ -1,8 +1,9 @@
+import type { Topic } from '../../schemas/topics.ts'
 import { type Db, rows, type Server } from '../db.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { holdSessionLock } from '../session-lock.ts'
-import type { Batch, Bus, BusRecord, ConsumeOptions, Consuming, Lag } from './bus.ts'
+import type { Batch, Bus, BusRecord, ConsumeOptions, Consuming, Extent, Lag } from './bus.ts'
 import { append } from './outbox.ts'
 
 type Options = { server: Server; log: Log; dbFor: (group: string) => Db; appender: Db }
@@ -22,6 +23,8 @@ const IDLE_POLL_MS = 250
 /** After a wake-up the event may still hide behind an older open transaction, so look again soon, then less often. */
 const EAGER_DELAYS_MS = [0, 2, 5, 10, 20, 40, 80]
 const RETRY_AFTER_ERROR_MS = 500
+/** Of one partition at a time: a backlog of the largest reports must not fill the memory. One record always fits. */
+const MAX_FETCH_BYTES = 4_000_000
 const START = '0:0'
 
 /** The event log in Postgres as a bus. Positions are `xid:pos`, compared as a pair. */
@@ -105,6 +108,7 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
       wake()
     },
     consume,
+    extents: (topics) => readExtents(dbFor('data'), topics),
     wake,
     close: async () => wakers.clear(),
   }
@@ -140,12 +144,16 @@ async function fetchBatches(db: Db, positions: Map<string, string>, max: number)
       `select c.topic, c.partition, e.xid::text, e.pos, e.key, e.headers, e.value, e.recorded_at
        from unnest(?::text[], ?::int[], ?::text[], ?::bigint[]) as c (topic, partition, xid, pos)
        cross join lateral (
-         select * from platform.event_log l
-         where l.topic = c.topic and l.partition = c.partition and (l.xid, l.pos) > (c.xid::xid8, c.pos)
-           and l.xid < pg_snapshot_xmin(pg_current_snapshot())
-         order by l.xid, l.pos limit ?) e
+         select * from (
+           select l.*, sum(length(l.value)) over (order by l.xid, l.pos) - length(l.value) as before
+           from (
+             select * from platform.event_log l
+             where l.topic = c.topic and l.partition = c.partition and (l.xid, l.pos) > (c.xid::xid8, c.pos)
+               and l.xid < pg_snapshot_xmin(pg_current_snapshot())
+             order by l.xid, l.pos limit ?) l) r
+         where r.before < ?) e
        order by c.topic, c.partition, e.xid, e.pos`,
-      [...columns(positions), max],
+      [...columns(positions), max, MAX_FETCH_BYTES],
     ),
   )
   const batches = new Map<string, Batch>()
@@ -155,14 +163,26 @@ async function fetchBatches(db: Db, positions: Map<string, string>, max: number)
     const batch = batches.get(name)
     if (batch) {
       batch.records.push(record)
-      batch.next = record.position
+      batch.next = record.next
     } else {
       const from = positions.get(name) ?? START
       const { topic, partition } = record
-      batches.set(name, { topic, partition, from, next: record.position, records: [record] })
+      batches.set(name, { topic, partition, from, next: record.next, records: [record] })
     }
   }
   return [...batches.values()]
+}
+
+async function readExtents(db: Db, topics: readonly Topic[]): Promise<Extent[]> {
+  const found = await db.query<{ topic: string; records: number; last: Date }>(
+    `select topic, count(*)::int as records, max(recorded_at) as last from platform.event_log
+     where topic = any(?::text[]) group by topic`,
+    [topics.map(({ name }) => name)],
+  )
+  return topics.map(({ name: topic }) => {
+    const held = found.find((one) => one.topic === topic)
+    return { topic, records: held?.records ?? 0, lastRecordedAt: held?.last ?? null }
+  })
 }
 
 async function readLag(db: Db, positions: Map<string, string>): Promise<Lag[]> {
@@ -179,16 +199,22 @@ async function readLag(db: Db, positions: Map<string, string>): Promise<Lag[]> {
 
 function columns(positions: Map<string, string>): unknown[][] {
   const names = [...positions.keys()].map((name) => name.split('/') as [string, string])
-  const at = [...positions.values()].map((position) => position.split(':') as [string, string])
+  const at = [...positions.values()].map((position) => placeOf(position).split(':') as [string, string])
   return [names.map(([topic]) => topic), names.map(([, n]) => Number(n)), at.map(([xid]) => xid), at.map(([, p]) => p)]
 }
 
+/** A cursor left by the other backend says nothing about this log: it is read from its beginning, without repeats. */
+const placeOf = (position: string): string => (/^\d+:\d+$/.test(position) ? position : START)
+
 function toBusRecord(found: LogRow): BusRecord {
   const { topic, partition, key, headers, value } = found
+  // A cursor names the last record read here, the next one to read on Kafka; both are opaque to everybody else.
+  const position = `${found.xid}:${found.pos}`
   return {
     topic,
     partition,
-    position: `${found.xid}:${found.pos}`,
+    position,
+    next: position,
     key,
     headers,
     value,

@@ -84,7 +84,7 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
   async function applyHalves(batch: Batch): Promise<void> {
     const middle = batch.records.length >> 1
     const first = batch.records.slice(0, middle)
-    const turn = (first.at(-1) as BusRecord).position
+    const turn = (first.at(-1) as BusRecord).next
     await apply({ ...batch, records: first, next: turn })
     await apply({ ...batch, records: batch.records.slice(middle), from: turn })
   }

@@ -1,18 +1,14 @@
-import type { Db } from '../../platform/db.ts'
+import type { Bus } from '../../platform/bus/bus.ts'
 import type { Answer, Route } from '../../platform/http/route.ts'
 import { eventTypes } from '../../schemas/index.ts'
 import { topicList } from '../../schemas/topics.ts'
 
-type TopicCount = { topic: string; records: number; last_recorded_at: Date | null }
-
 /** What data teams ask first: which topics there are, what is in them, and for how long. */
-export function dataRoutes(db: Db): Route[] {
+export function dataRoutes(bus: Bus): Route[] {
   async function topics(): Promise<Answer> {
-    const counts = await db.query<TopicCount>(
-      'select topic, count(*)::int as records, max(recorded_at) as last_recorded_at from platform.event_log group by topic',
-    )
+    const extents = await bus.extents(topicList)
     const body = topicList.map((topic) => {
-      const count = counts.find((one) => one.topic === topic.name)
+      const extent = extents.find((one) => one.topic === topic.name)
       return {
         name: topic.name,
         partitions: topic.partitions,
@@ -20,8 +16,8 @@ export function dataRoutes(db: Db): Route[] {
         key: topic.key,
         owner: topic.owner,
         types: eventTypes.filter((type) => type.topic.name === topic.name).map(({ type }) => type),
-        records: count?.records ?? 0,
-        last_recorded_at: count?.last_recorded_at?.toISOString() ?? null,
+        records: extent?.records ?? 0,
+        last_recorded_at: extent?.lastRecordedAt?.toISOString() ?? null,
       }
     })
     return { status: 200, body: { topics: body, next: null } }

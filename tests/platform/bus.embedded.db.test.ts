@@ -16,13 +16,13 @@ describe('platform/bus/embedded', () => {
   })
   after(() => database.drop())
 
-  busContract('embedded', async (): Promise<BusBackend> => {
+  busContract('embedded', { membersOfAGroup: 'one active' }, async (): Promise<BusBackend> => {
     const owner = database.as('postgres')
     await owner.query(
       'truncate platform.event_log, platform.cursors, platform.inbox, platform.dead_letters, public.effects, public.numbers',
     )
     const db = database.as('atom_marketplace')
     const bus = openEmbeddedBus({ server: database.server, log: recordingLog().log, dbFor: () => db, appender: db })
-    return { bus, db, owner, close: bus.close }
+    return { bus, db, owner, relayed: async () => true, close: bus.close }
   })
 })

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import {
+  addressesSetting,
   countSetting,
   envExample,
   optionalSetting,
@@ -36,6 +37,20 @@ describe('platform/settings', () => {
       .to.throw(SettingsInvalid)
       .with.property('message')
       .that.matches(/ATOM_PORT .*ATOM_HOURS .*ATOM_SHARE /s)
+  })
+
+  it('takes several addresses, and none for none', () => {
+    const brokers = { brokers: addressesSetting('BROKERS', '', 'Brokers') }
+    expect(readSettings(brokers, { BROKERS: 'a:9092, 127.0.0.1:9094' }).brokers).to.deep.equal([
+      'a:9092',
+      '127.0.0.1:9094',
+    ])
+    expect(readSettings(brokers, {}).brokers).to.equal(undefined)
+    for (const wrong of ['a', 'a:9092,', 'kafka://a:9092', 'a b:1'])
+      expect(() => readSettings(brokers, { BROKERS: wrong }), wrong).to.throw(
+        SettingsInvalid,
+        /BROKERS must be host:port/,
+      )
   })
 
   it('finds a misspelt name, and knows those that other programs of the project read', () => {

@@ -32,6 +32,7 @@ describe('schemas: events', () => {
           topic: topic.name,
           partition: 0,
           position: '1:1',
+          next: '1:1',
           key,
           headers,
           value,

@@ -68,6 +68,7 @@ describe('consumers/metering: late usage', () => {
       '2026-10',
       '2.00',
     ])
+    expect(await billing.owner('select period from metering.late_periods')).to.deep.equal([])
     expect((await billing.invoice('acme', '2026-12')).lines.filter(({ kind }) => kind === 'adjustment')).to.deep.equal(
       [],
     )

@@ -8,7 +8,7 @@ import { holds } from '../../support/property.ts'
 
 const received = (event: Envelope): BusRecord => {
   const { topic, key, headers, value } = toRecord(event, topics.wpk)
-  return { topic: topic.name, partition: 0, position: '1:1', key, headers, value, recordedAt: new Date(0) }
+  return { topic: topic.name, partition: 0, position: '1:1', next: '1:1', key, headers, value, recordedAt: new Date(0) }
 }
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
 const event: fc.Arbitrary<Envelope> = fc.record(

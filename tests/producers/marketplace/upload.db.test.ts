@@ -83,6 +83,7 @@ describe('producers/marketplace: uploads', () => {
   })
 
   it('makes one version of 20 uploads at once', async () => {
+    await market.upload({ name: 'at-once', version: '0.9.0' })
     const upload = signed(packageBytes({ name: 'at-once' }))
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(upload)))
     expect(answers.filter(({ status }) => status === 202)).to.have.length(1)
@@ -91,7 +92,7 @@ describe('producers/marketplace: uploads', () => {
     const [{ events } = {}] = await market.database
       .as('postgres')
       .query<{ events: number }>("select count(*)::int as events from platform.event_log where key = 'at-once'")
-    expect(events).to.equal(1)
+    expect(events, 'one for each of the two versions').to.equal(2)
   })
 
   it('gives a name to one of two organisations that ask at once', async () => {

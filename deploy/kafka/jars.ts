@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { messageOf } from '../../platform/errors.ts'
+
+const run = promisify(execFile)
+const POM = fileURLToPath(new URL('./pom.xml', import.meta.url))
+/** Shared by every start of this checkout, and gone with its dependencies. */
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/atom-kafka', import.meta.url))
+
+/** Folder with the jars that `pom.xml` names; Maven resolves them once per content of that file. */
+export async function kafkaJars(): Promise<string> {
+  const pom = await readFile(POM)
+  const folder = join(CACHE, createHash('sha256').update(pom).digest('hex').slice(0, 12))
+  if (existsSync(folder)) return folder
+  await mkdir(CACHE, { recursive: true })
+  const partial = `${folder}.${process.pid}`
+  const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${partial}`, '-DincludeScope=runtime']
+  try {
+    await run('mvn', ['-q', '-B', '-f', POM, ...goal])
+    // Renamed only when whole; whoever comes second finds it there and has nothing to do.
+    await rename(partial, folder).catch((error: unknown) => {
+      if (!existsSync(folder)) throw error
+    })
+  } finally {
+    await rm(partial, { recursive: true, force: true })
+  }
+  return folder
+}
+
+/** What is missing on this machine to run Kafka, or null. */
+export async function kafkaMissing(): Promise<string | null> {
+  for (const [command, args] of [
+    ['java', ['-version']],
+    ['mvn', ['-version']],
+  ] as const)
+    try {
+      await run(command, [...args])
+    } catch (error) {
+      return `${command} does not run (${messageOf(error).split('\n')[0]})`
+    }
+  return null
+}

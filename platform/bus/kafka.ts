@@ -1,0 +1,159 @@
+import { createRequire } from 'node:module'
+import { type Admin, Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs'
+import type { Topic } from '../../schemas/topics.ts'
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Bus } from './bus.ts'
+import { startKafkaConsumer } from './kafka-consumer.ts'
+import { readExtents } from './kafka-extent.ts'
+import { openCarefulProducer } from './kafka-producer.ts'
+import { ensureTopics } from './kafka-topics.ts'
+
+/** The one door to kafkajs; the files beside this one see its types only. */
+export type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs'
+
+export type KafkaBusOptions = {
+  brokers: readonly string[]
+  /** Provisioned on opening; a topic is never created by use. */
+  topics: readonly Topic[]
+  log: Log
+  metrics: Metrics
+  /** How long `produce` goes on trying before it throws `unavailable`: whether the records are stored is not known. */
+  produceTimeoutMs?: number
+}
+
+/**
+ * Consumers give up after 5 tries unless told otherwise in their own settings, so these go to their client and to each
+ * of them: with the default they crashed whenever a broker was killed.
+ */
+export const PATIENT = { initialRetryTime: 100, maxRetryTime: 1_000, retries: Number.MAX_SAFE_INTEGER }
+/** Somebody waits for these answers (a health check, a start), so they fail instead of hanging. */
+const BRIEF = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 }
+/**
+ * The producer tries again itself, with a new client each time; one that was thrown away must not go on connecting. A
+ * client connects with its own settings, whatever its producers and admins are given, so each kind has its client.
+ */
+const ONCE = { retries: 0 }
+const REQUEST_TIMEOUT_MS = 5_000
+const METADATA_MAX_AGE_MS = 3_000
+/** Longer than electing a new leader takes (3 to 15 s), shorter than our SDKs wait (30 s). */
+const PRODUCE_TIMEOUT_MS = 20_000
+
+/**
+ * Apache Kafka as the bus. Positions are offsets: the next one to read, as decimal text. State events come from the
+ * outbox through the relay (`relay.ts`); `produce` writes straight to Kafka. Throws when no broker answers or a topic
+ * exists with another number of partitions.
+ */
+export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
+  const { topics, log, metrics } = options
+  const kafka = kafkaClient(options.brokers, log, PATIENT)
+  const producing = kafkaClient(options.brokers, log, ONCE)
+  const admin = kafkaClient(options.brokers, log, BRIEF).admin({ retry: BRIEF })
+  await connectAdmin(admin, options.brokers)
+  try {
+    await ensureTopics(admin, topics, log)
+  } catch (error) {
+    await admin.disconnect()
+    throw error
+  }
+  const producer = openCarefulProducer({
+    open: () => producing.producer({ ...PRODUCER, retry: ONCE }),
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    produceTimeoutMs: options.produceTimeoutMs ?? PRODUCE_TIMEOUT_MS,
+    log,
+    metrics,
+  })
+  const leaving = new Set<Promise<void>>()
+  return {
+    name: 'kafka',
+    produce: (records) => producer.send(records),
+    consume: async (consuming) =>
+      startKafkaConsumer({ kafka, admin, log, metrics, retry: PATIENT, leaving }, consuming),
+    extents: (some) => readExtents(admin, some),
+    // Brokers answer a waiting fetch as soon as there is something: nobody has to be woken.
+    wake: () => {},
+    async close() {
+      await producer.close()
+      await Promise.all(leaving)
+      await admin.disconnect()
+    },
+  }
+}
+
+/** How many brokers the cluster lists; throws when none answers. An open port is not enough to call a broker ready. */
+export async function brokersListed(brokers: readonly string[], log: Log): Promise<number> {
+  const admin = kafkaClient(brokers, log, ONCE).admin({ retry: ONCE })
+  try {
+    await admin.connect()
+    return (await admin.describeCluster()).brokers.length
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/**
+ * Not idempotent on purpose: the idempotent producer of kafkajs 2.2.4 rolls its sequence number back after a failed
+ * send and gives it to other content, which the broker then acknowledges without storing it. Repeats are dropped by the
+ * consumers' inbox anyway.
+ */
+const PRODUCER = {
+  idempotent: false,
+  maxInFlightRequests: 1,
+  allowAutoTopicCreation: false,
+  metadataMaxAge: METADATA_MAX_AGE_MS,
+  // The partition is ours (`partition.ts`), so that a key lies in the same one on both backends.
+  createPartitioner:
+    () =>
+    ({ message }: { message: { partition?: number } }): number =>
+      message.partition ?? 0,
+}
+
+function kafkaClient(brokers: readonly string[], log: Log, retry: RetryOptions): Kafka {
+  guardIdleTimers()
+  return new Kafka({
+    clientId: 'atom',
+    brokers: [...brokers],
+    retry,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: 1_000,
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => report(log, entry),
+  })
+}
+
+async function connectAdmin(admin: Admin, brokers: readonly string[]): Promise<void> {
+  try {
+    await admin.connect()
+  } catch (error) {
+    await admin.disconnect().catch(() => {})
+    throw new Error(`no Kafka broker answers at ${brokers.join(', ')}: ${messageOf(error)}`)
+  }
+}
+
+/** The client calls every lost connection an error; those that need a person are logged by whoever meets them. */
+function report(log: Log, { namespace, level, log: { message, timestamp: _, logger: __, ...fields } }: LogEntry): void {
+  const { error, groupId } = fields as { error?: unknown; groupId?: unknown }
+  const detail = { from: namespace, text: message, ...(error ? { error } : {}), ...(groupId ? { groupId } : {}) }
+  if (level <= logLevel.ERROR) log.warn('kafka client', detail)
+  else log.debug('kafka client', detail)
+}
+
+type Queue = { pending: unknown[]; throttledUntil: number; scheduleCheckPendingRequests(): void }
+let guarded = false
+
+/**
+ * kafkajs 2.2.4 arms a timer after every response although nothing waits to be sent, and the timer arms the next: about
+ * 3,500 a second and 3 to 5 % of a core in an idle process (tulios/kafkajs#1751). Once per process.
+ */
+function guardIdleTimers(): void {
+  if (guarded) return
+  guarded = true
+  const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/requestQueue/index.js') as {
+    prototype: Queue
+  }
+  const schedule = prototype.scheduleCheckPendingRequests
+  prototype.scheduleCheckPendingRequests = function (this: Queue): void {
+    if (this.pending.length > 0) schedule.call(this)
+  }
+}

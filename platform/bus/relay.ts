@@ -1,0 +1,49 @@
+import type { Topic } from '../../schemas/topics.ts'
+import type { Db } from '../db.ts'
+import type { Batch, Bus, BusRecord, Consuming, OutgoingRecord } from './bus.ts'
+import { moveCursor, readCursor } from './effects.ts'
+
+export type RelayOptions = {
+  /** The log in the database, which on Kafka is the outbox. */
+  outbox: Bus
+  kafka: Bus
+  db: Db
+  topics: readonly Topic[]
+}
+export type Relay = { bus: Bus; consuming: Consuming }
+
+const GROUP = 'relay'
+const MAX_RECORDS = 500
+
+/**
+ * Carries what was committed with the services' changes to Kafka, in the order the outbox gives it. The cursor moves
+ * after Kafka confirmed, so a crash between the two sends some events again, and the consumers' inbox drops them. It
+ * carries every topic: usage accepted before a switch to Kafka still lies in the outbox.
+ *
+ * The bus it returns is Kafka whose `wake` wakes the relay.
+ */
+export async function startRelay({ outbox, kafka, db, topics }: RelayOptions): Promise<Relay> {
+  const byName = new Map(topics.map((topic) => [topic.name, topic]))
+
+  async function apply(batch: Batch): Promise<void> {
+    await kafka.produce(batch.records.map((record) => outgoing(record, byName)))
+    const moved = await db.transaction((tx) => moveCursor(tx, GROUP, batch))
+    if (!moved) throw new Error(`${batch.topic}/${batch.partition} was relayed by another process`)
+  }
+
+  const consuming = await outbox.consume({
+    group: GROUP,
+    topics,
+    start: 'earliest',
+    maxRecords: MAX_RECORDS,
+    apply,
+    cursor: (topic, partition) => readCursor(db, GROUP, topic, partition),
+  })
+  return { bus: { ...kafka, wake: outbox.wake }, consuming }
+}
+
+function outgoing({ topic: name, key, headers, value }: BusRecord, topics: Map<string, Topic>): OutgoingRecord {
+  const topic = topics.get(name)
+  if (!topic) throw new Error(`the outbox holds an event of ${name}, which is no topic`)
+  return { topic, key, headers, value }
+}

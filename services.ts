@@ -56,11 +56,21 @@ export const portOf = (settings: AtomSettings, name: ServiceName): number =>
     data: settings.portData,
   })[name]
 
+/** What handlers are made from. `db` and `analyzer` are governance's. */
+export type HandlerDeps = { metrics: Metrics; db: Db; analyzer: Analyzer }
+/** Every consumer group with its handlers: what runs, and what the reference pages say of who reads what. */
+export const consumerGroups = {
+  marketplace: () => marketplaceHandlers({ now }),
+  governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => [onSubmitted({ db, analyzer, now })],
+  metering: ({ metrics }: Pick<HandlerDeps, 'metrics'>) => meteringHandlers(metrics, { now }),
+  analytics: () => analyticsHandlers(),
+} as const satisfies Record<string, (deps: HandlerDeps) => readonly Handler[]>
+
 /** Starts the consumers and timers of a service and returns what it answers with. */
 export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> = {
   async marketplace(shared) {
     const { settings, pool, bus, urlOf } = shared
-    const consuming = await consume(shared, 'marketplace', marketplaceHandlers({ now }))
+    const consuming = await consume(shared, 'marketplace', consumerGroups.marketplace())
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
     const { reviewTargetHours } = settings
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours }
@@ -68,12 +78,12 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
   },
 
   async billing(shared) {
-    const { settings, pool, bus, metrics } = shared
+    const { settings, pool, bus } = shared
     const { partnerSharePercent, collectionHours } = settings
     const db = pool('atom_app')
     const allTenants = pool('atom_metering')
     const deps: MeteringDeps = { db, allTenants, wake: bus.wake, now, partnerSharePercent, collectionHours }
-    const consuming = await consume(shared, 'metering', meteringHandlers(metrics, deps))
+    const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps)]
@@ -84,13 +94,13 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const analyzer = await shared.analyzer()
     shared.lifecycle.onClose('analyzer', analyzer.close)
     const db = shared.pool('atom_governance')
-    const consuming = await consume(shared, 'governance', [onSubmitted({ db, analyzer, now })])
+    const consuming = await consume(shared, 'governance', consumerGroups.governance({ db, analyzer }))
     return { routes: governanceRoutes(analyzer), checks: [consumerCheck(consuming), modelCheck(analyzer)] }
   },
 
   async portal(shared) {
     const { settings, pool } = shared
-    const consuming = await consume(shared, 'analytics', analyticsHandlers())
+    const consuming = await consume(shared, 'analytics', consumerGroups.analytics())
     const { dir } = await shared.portalBuilt()
     const others = SERVICES.filter((name) => name !== 'portal')
     const origins = others.map((name) => `http://${settings.bind}:${portOf(settings, name)}`)

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import { analyticsHandlers } from '../../../consumers/analytics/index.ts'
+import { toRecord } from '../../../platform/bus/binary-mode.ts'
 import type { Consuming } from '../../../platform/bus/bus.ts'
 import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
-import { toRecord } from '../../../platform/bus/binary-mode.ts'
 import { runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import type { EventDefinition } from '../../../schemas/define-event.ts'
@@ -27,7 +27,15 @@ describe('consumers/analytics: projections', () => {
     const { log } = recordingLog()
     const db = database.as('atom_analytics')
     bus = openEmbeddedBus({ server: database.server, log, appender: database.as('atom_app'), dbFor: () => db })
-    consuming = await runConsumer({ bus, db, group: 'analytics', handlers: analyticsHandlers(), log, metrics: createMetrics(), now: () => new Date() })
+    consuming = await runConsumer({
+      bus,
+      db,
+      group: 'analytics',
+      handlers: analyticsHandlers(),
+      log,
+      metrics: createMetrics(),
+      now: () => new Date(),
+    })
   })
   afterEach(async () => {
     expect(await owner('select reason from platform.dead_letters')).to.deep.equal([])
@@ -42,7 +50,10 @@ describe('consumers/analytics: projections', () => {
   let minute = 0
   const happen = async <D>(definition: EventDefinition<D>, change: Partial<D> = {}) => {
     minute += 1
-    const event = definition.create({ ...definition.example, ...change }, { source: '//test', now: new Date(Date.UTC(2026, 10, 2, 10, minute)) })
+    const event = definition.create(
+      { ...definition.example, ...change },
+      { source: '//test', now: new Date(Date.UTC(2026, 10, 2, 10, minute)) },
+    )
     await bus.produce([toRecord(event, definition.topic)])
     await eventually('it is applied', async () => (await consuming.lag()).every(({ records }) => records === 0))
     return event
@@ -53,15 +64,40 @@ describe('consumers/analytics: projections', () => {
 
     it('follow a version from submission to publication', async () => {
       const { data } = await happen(wpkSubmitted)
-      expect((await packages())[0]).to.include({ id: data.id, org: 'demo', name: data.name, version: '1.0.0', status: 'submitted', risk_score: null })
-      const violation = { rule_id: 'WPK-P1-001', policy: 'P-1', severity: 'low' as const, confidence: 'high' as const, pointer: '/a', message: 'm', remediation: 'r', fingerprint: 'f'.repeat(64) }
+      expect((await packages())[0]).to.include({
+        id: data.id,
+        org: 'demo',
+        name: data.name,
+        version: '1.0.0',
+        status: 'submitted',
+        risk_score: null,
+      })
+      const violation = {
+        rule_id: 'WPK-P1-001',
+        policy: 'P-1',
+        severity: 'low' as const,
+        confidence: 'high' as const,
+        pointer: '/a',
+        message: 'm',
+        remediation: 'r',
+        fingerprint: 'f'.repeat(64),
+      }
       await happen(wpkVerdict, { verdict: { ...wpkVerdict.example.verdict, violations: [violation] } })
-      expect((await packages())[0]).to.deep.include({ status: 'in_review', risk_score: '0.12', decision: 'pass', violations: [{ rule_id: 'WPK-P1-001', severity: 'low', pointer: '/a', message: 'm' }] })
+      expect((await packages())[0]).to.deep.include({
+        status: 'in_review',
+        risk_score: '0.12',
+        decision: 'pass',
+        violations: [{ rule_id: 'WPK-P1-001', severity: 'low', pointer: '/a', message: 'm' }],
+      })
       await happen(wpkReviewed)
       expect((await packages())[0]).to.include({ status: 'approved' })
       const published = await happen(wpkPublished)
       const [last, ...others] = await packages()
-      expect(last).to.deep.include({ status: 'published', published_at: new Date(wpkPublished.example.published_at), updated_at: new Date(published.time) })
+      expect(last).to.deep.include({
+        status: 'published',
+        published_at: new Date(wpkPublished.example.published_at),
+        updated_at: new Date(published.time),
+      })
       expect(others).to.deep.equal([])
     })
 
@@ -73,30 +109,60 @@ describe('consumers/analytics: projections', () => {
       const changes = { name: 'maybe', id: '0192f6a0-0000-7000-8000-000000000012' }
       await happen(wpkSubmitted, changes)
       await happen(wpkReviewed, { ...changes, decision: 'request_changes' })
-      expect((await packages()).map(({ name, status }) => [name, status]).sort()).to.deep.equal([['maybe', 'changes_requested'], ['no', 'rejected']])
+      expect((await packages()).map(({ name, status }) => [name, status]).sort()).to.deep.equal([
+        ['maybe', 'changes_requested'],
+        ['no', 'rejected'],
+      ])
     })
   })
 
   describe('invoices', () => {
-    const share = (partner: string, gross: string) => ({ partner, gross, partner_share: '1', platform_fee: '0.5', tax: '0' })
-    const used = (meter: string, of: string | null, quantity: string, amount: string | null) => ({ meter, package: of, quantity, amount })
+    const share = (partner: string, gross: string) => ({
+      partner,
+      gross,
+      partner_share: '1',
+      platform_fee: '0.5',
+      tax: '0',
+    })
+    const used = (meter: string, of: string | null, quantity: string, amount: string | null) => ({
+      meter,
+      package: of,
+      quantity,
+      amount,
+    })
 
     it('replace what was known of a tenant’s month, open or issued', async () => {
-      await happen(invoiceUpdated, { shares: [share('demo', '1.50'), share('globex', '9.00')], usage: [used('runs', 'a', '3', '1.50'), used('gone', 'a', '1', '1')] })
+      await happen(invoiceUpdated, {
+        shares: [share('demo', '1.50'), share('globex', '9.00')],
+        usage: [used('runs', 'a', '3', '1.50'), used('gone', 'a', '1', '1')],
+      })
       await happen(invoiceUpdated, { period: '2026-10' })
       await happen(invoiceIssued, { shares: [share('demo', '2.50')], usage: [used('runs', 'a', '5', '2.50')] })
-      const revenue = await owner<Record<string, unknown>>("select partner, tenant, period, gross::text, currency from read.revenue order by period, partner")
+      const revenue = await owner<Record<string, unknown>>(
+        'select partner, tenant, period, gross::text, currency from read.revenue order by period, partner',
+      )
       expect(revenue).to.deep.equal([
         { partner: 'demo', tenant: 'acme', period: '2026-10', gross: '1.50', currency: 'USD' },
         { partner: 'demo', tenant: 'acme', period: '2026-11', gross: '2.50', currency: 'USD' },
       ])
-      const usage = await owner<Record<string, unknown>>("select meter, package, quantity::text, amount::text from read.usage where period = '2026-11'")
+      const usage = await owner<Record<string, unknown>>(
+        "select meter, package, quantity::text, amount::text from read.usage where period = '2026-11'",
+      )
       expect(usage).to.deep.equal([{ meter: 'runs', package: 'a', quantity: '5', amount: '2.50' }])
     })
 
     it('show a meter that several charges price once, with its amounts together', async () => {
-      await happen(invoiceUpdated, { usage: [used('runs', 'a', '3', '1.50'), used('runs', 'a', '3', '0.30'), used('runs', null, '4', null), used('runs', 'b', '1', '1')] })
-      const usage = await owner<Record<string, unknown>>('select meter, package, quantity::text, amount::text from read.usage order by package')
+      await happen(invoiceUpdated, {
+        usage: [
+          used('runs', 'a', '3', '1.50'),
+          used('runs', 'a', '3', '0.30'),
+          used('runs', null, '4', null),
+          used('runs', 'b', '1', '1'),
+        ],
+      })
+      const usage = await owner<Record<string, unknown>>(
+        'select meter, package, quantity::text, amount::text from read.usage order by package',
+      )
       expect(usage).to.deep.equal([
         { meter: 'runs', package: '', quantity: '4', amount: null },
         { meter: 'runs', package: 'a', quantity: '3', amount: '1.80' },

@@ -44,7 +44,10 @@ function topicLines(topic: Topic, reacting: readonly Reaction[], onFile: readonl
       const { partitionkey } = create(example, { source: '//atom/example', now: new Date(0), id: 'example' })
       const handlers = reacting.filter((one) => one.type === type).map(({ handler }) => `\`${handler}\``)
       const emittedBy = reacting.filter(({ emits }) => emits.includes(type)).map(({ handler }) => `\`${handler}\``)
-      const files = onFile.filter((one) => one.type === type).map(fileOf)
+      const files = onFile
+        .filter((one) => one.type === type)
+        .sort((a, b) => a.major - b.major || a.revision - b.revision)
+        .map(fileOf)
       return [
         `### ${type} (v${version})`,
         '',

@@ -17,7 +17,9 @@ const text = { type: 'string' }
 const faults = (one: JsonSchema, other: JsonSchema) =>
   compatibilityFaults(one, other).map(({ rule, pointer, field }) => `${rule} ${pointer} ${field}`)
 
-describe('schemas/compatibility', () => {
+describe('schemas/compatibility', function () {
+  // The properties take seconds; on a machine that does other work as well, many.
+  this.timeout(60_000)
   const accepted: [string, JsonSchema, JsonSchema][] = [
     ['an optional member more', object({ a: text }, ['a']), object({ a: text, b: text }, ['a'])],
     [

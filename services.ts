@@ -59,11 +59,21 @@ export const portOf = (settings: AtomSettings, name: ServiceName): number =>
     data: settings.portData,
   })[name]
 
+/** What handlers are made from. `db` and `analyzer` are governance's. */
+export type HandlerDeps = { metrics: Metrics; db: Db; analyzer: Analyzer }
+/** Every consumer group with its handlers: what runs, and what the reference pages say of who reads what. */
+export const consumerGroups = {
+  marketplace: () => marketplaceHandlers({ now }),
+  governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => [onSubmitted({ db, analyzer, now })],
+  metering: ({ metrics }: Pick<HandlerDeps, 'metrics'>) => meteringHandlers(metrics, { now }),
+  analytics: () => analyticsHandlers(),
+} as const satisfies Record<string, (deps: HandlerDeps) => readonly Handler[]>
+
 /** Starts the consumers and timers of a service and returns what it answers with. */
 export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> = {
   async marketplace(shared) {
     const { settings, pool, bus, urlOf } = shared
-    const consuming = await consume(shared, 'marketplace', marketplaceHandlers({ now }))
+    const consuming = await consume(shared, 'marketplace', consumerGroups.marketplace())
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
     periodically(shared, 'versions without a verdict', MINUTE_MS, () =>
       queueUnanswered(pool('atom_marketplace'), now()),
@@ -74,7 +84,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
   },
 
   async billing(shared) {
-    const { settings, pool, bus, metrics } = shared
+    const { settings, pool, bus } = shared
     const { partnerSharePercent, collectionHours } = settings
     const db = pool('atom_app')
     const allTenants = pool('atom_metering')
@@ -90,7 +100,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       partnerSharePercent,
       collectionHours,
     }
-    const consuming = await consume(shared, 'metering', meteringHandlers(metrics, deps))
+    const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
     periodically(shared, 'expiry of usage hashes', 60 * MINUTE_MS, () => expireDedupe(allTenants, now()))
@@ -102,13 +112,13 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const analyzer = await shared.analyzer()
     shared.lifecycle.onClose('analyzer', analyzer.close)
     const db = shared.pool('atom_governance')
-    const consuming = await consume(shared, 'governance', [onSubmitted({ db, analyzer, now })])
+    const consuming = await consume(shared, 'governance', consumerGroups.governance({ db, analyzer }))
     return { routes: governanceRoutes(analyzer), checks: [lagCheck('consumer', consuming), modelCheck(analyzer)] }
   },
 
   async portal(shared) {
     const { settings, pool } = shared
-    const consuming = await consume(shared, 'analytics', analyticsHandlers())
+    const consuming = await consume(shared, 'analytics', consumerGroups.analytics())
     const { dir } = await shared.portalBuilt()
     const others = SERVICES.filter((name) => name !== 'portal')
     const origins = others.map((name) => localUrl(settings.bind, portOf(settings, name)))

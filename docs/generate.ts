@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,18 +12,27 @@ import { envExample } from '../platform/settings.ts'
 import { marketplaceError } from '../producers/marketplace/errors.ts'
 import { recordCodes, usageError } from '../producers/usage/errors.ts'
 import { eventTypes } from '../schemas/index.ts'
-import { topicList } from '../schemas/topics.ts'
+import { faultText, fileOf, fileText, type PublishedSchema, unpublished, versionFaults } from '../schemas/versions.ts'
+import { asyncapi } from './asyncapi.ts'
+import { eventLines } from './events-page.ts'
+import { publishedSchemas, VERSIONS } from './published-schemas.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
 const MADE_BY = 'Made by `npm run docs` from the code; do not edit by hand.'
 
 /** Pages that say what the code says, by path. `npm run docs` writes them, `npm run docs:check` compares. */
 export function referencePages(): Record<string, string> {
+  const onFile = publishedSchemas()
+  const added = unpublished(eventTypes, onFile)
   return {
+    // Only files that are not there yet: what was published stays as it was written.
+    ...Object.fromEntries(added.map((one) => [`${VERSIONS}/${fileOf(one)}`, fileText(one)])),
     'env.example': envExample(settingDefinitions),
     'docs/reference/settings.md': settingsPage(),
     'docs/reference/errors.md': errorsPage(),
-    'docs/reference/events.md': eventsPage(),
+    'docs/reference/events.md': eventsPage([...onFile, ...added]),
+    'docs/reference/asyncapi.json': `${JSON.stringify(asyncapi(version), null, 2)}\n`,
   }
 }
 
@@ -63,37 +73,19 @@ function errorsPage(): string {
   ])
 }
 
-function eventsPage(): string {
-  const lines = topicList.flatMap((topic) => [
-    `## ${topic.name}`,
-    '',
-    `Key: ${topic.key}. ${topic.partitions} partitions, kept ${topic.retentionDays} days. Owner: ${topic.owner}.`,
-    '',
-    ...eventTypes
-      .filter((type) => type.topic.name === topic.name)
-      .flatMap(({ type, version, description, example }) => [
-        `### ${type} (v${version})`,
-        '',
-        description,
-        '',
-        '```json',
-        JSON.stringify(example, null, 2),
-        '```',
-        '',
-      ]),
-  ])
-  return page('Topics and events', [
-    'CloudEvents 1.0, binary mode: attributes are `ce_…` headers, the value is the data shown here.',
-    '',
-    ...lines,
-  ])
-    .trimEnd()
-    .concat('\n')
-}
+const eventsPage = (onFile: readonly PublishedSchema[]): string =>
+  page('Topics and events', eventLines(onFile)).trimEnd().concat('\n')
 
 const page = (title: string, lines: readonly string[]): string => `# ${title}\n\n${MADE_BY}\n\n${lines.join('\n')}\n`
 
 async function main(check: boolean): Promise<void> {
+  const faults = versionFaults(eventTypes, publishedSchemas())
+  if (faults.length > 0) {
+    process.stderr.write(
+      `${faults.map(faultText).join('\n')}\nmake it a new version instead: docs/adr/0007-schemas-evolve.md\n`,
+    )
+    process.exit(1)
+  }
   const stale: string[] = []
   for (const [path, text] of Object.entries(referencePages())) {
     const file = join(root, path)
@@ -110,4 +102,8 @@ async function main(check: boolean): Promise<void> {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.includes('--check'))
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  main(process.argv.includes('--check')).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+    process.exit(1)
+  })

@@ -3,6 +3,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { uuidv7 } from 'uuidv7'
 import type { Envelope } from './envelope.ts'
 import type { Topic } from './topics.ts'
+import type { Upcaster } from './upcast.ts'
 
 const ajv = new Ajv2020({ strict: true, allowUnionTypes: true })
 
@@ -23,6 +24,8 @@ export type EventDefinition<D = unknown> = {
   description: string
   schema: TSchema
   example: D
+  /** By the major version each starts from; empty while there is only one. */
+  upcasters: Readonly<Record<number, Upcaster>>
   /** The only way to make an event. Throws `EventInvalid` when `data` breaks the schema: a bug of the caller. */
   create(data: D, options: CreateOptions): Envelope<D>
   /** Why `data` is not of this type, or null. */
@@ -43,8 +46,9 @@ export function defineEvent<S extends TSchema>(definition: {
   data: S
   key: (data: Static<S>) => string
   example: Static<S>
+  upcasters?: Readonly<Record<number, Upcaster>>
 }): EventDefinition<Static<S>> {
-  const { type, version, topic, description, data: schema, key, example } = definition
+  const { type, version, topic, description, data: schema, key, example, upcasters = {} } = definition
   let compiled: ValidateFunction | undefined
 
   function problem(data: unknown): string | null {
@@ -76,5 +80,5 @@ export function defineEvent<S extends TSchema>(definition: {
     }
   }
 
-  return { type, version, topic, description, schema, example, create, problem }
+  return { type, version, topic, description, schema, example, upcasters, create, problem }
 }

@@ -7,14 +7,11 @@ import { periodBounds } from '../../platform/utc-time.ts'
 import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { invoiceBody, rateLive } from './invoice.ts'
-import { openForFixedFees, periodsBetween } from './open-invoices.ts'
+import { oldestOpenMonth, openForFixedFees, periodsBetween } from './open-invoices.ts'
 import { perTenant } from './per-tenant.ts'
 import { currencyDigits } from './rating/currency.ts'
 import type { RatedInvoice } from './rating/rate-invoice.ts'
 import { snapshotOf } from './snapshot.ts'
-
-/** How far back an installation that stood still looks for fixed fees: as far as usage may lie in the past. */
-const MONTHS_BACK = 3
 
 /** When a month's collection window ends: from then on its invoices may be issued. */
 export function collectionEnds(period: string, collectionHours: number): Date {
@@ -41,8 +38,7 @@ export async function issuePeriod(deps: MeteringDeps, period: string): Promise<s
 /** Issues what is due by now; what the clock calls once a minute. */
 export async function issueDue(deps: MeteringDeps): Promise<string[]> {
   const now = deps.now()
-  const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - MONTHS_BACK))
-  for (const period of periodsBetween(first, now)) {
+  for (const period of periodsBetween(oldestOpenMonth(now), now)) {
     const { start, end } = periodBounds(period)
     await deps.allTenants.transaction((tx) => openForFixedFees(tx, period, start, end))
   }

@@ -26,7 +26,9 @@ export async function markSubscribed(
   { tenant, partner, plan_id, starts_at }: { tenant: string; partner: string; plan_id: string; starts_at: Date },
   now: Date,
 ): Promise<void> {
-  const periods = periodsBetween(starts_at < now ? starts_at : now, now)
+  const oldest = oldestOpenMonth(now)
+  const from = starts_at < oldest ? oldest : starts_at
+  const periods = periodsBetween(from < now ? from : now, now)
   const fixed = await row(
     tx,
     'select 1 from metering.plans where partner = ? and id = ? and jsonb_path_exists(body, ?::jsonpath)',
@@ -61,6 +63,11 @@ export async function openForFixedFees(tx: Tx, period: string, start: Date, end:
   )
   for (const { tenant } of missing) await markStale(tx, tenant, [period])
 }
+
+/** Usage is accepted for 95 days back, so no month before these three is opened any more. */
+const MONTHS_BACK = 3
+export const oldestOpenMonth = (now: Date): Date =>
+  new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - MONTHS_BACK))
 
 /** The months from the one of `from` to the one of `to`. */
 export function periodsBetween(from: Date, to: Date): string[] {

@@ -31,7 +31,7 @@ export async function seedDemo(options: SeedOptions): Promise<void> {
   const reports = await Promise.all((['demo', 'acme'] as const).map((tenant) => reportUsage(options, tenant)))
   const records = reports.reduce((sum, count) => sum + count, 0)
   const { finance } = options.credentials.orgs.atom.tokens
-  const period = periodOf(new Date(periodBounds(periodOf(options.now())).start.getTime() - 1))
+  const period = lastPeriod(options.now())
   const issued = await call<{ issued: string[] }>(
     'POST',
     `${options.urls.billing}/billing/invoices/issue`,
@@ -64,7 +64,7 @@ async function subscribe({ credentials, urls, now }: SeedOptions, subscription: 
   type Listed = { plans: { id: string; name: string }[] }
   const wanted = (plan as { name: string }).name
   const { body: known } = await call<Listed>('GET', `${urls.billing}/billing/plans?limit=500`, token)
-  const from = new Date(periodBounds(periodOf(now())).start.getTime() - 32 * 86_400_000).toISOString()
+  const from = periodBounds(lastPeriod(now())).start.toISOString()
   const made =
     known.plans.find((one) => one.name === wanted) ??
     (await call<{ id: string }>('POST', `${urls.billing}/billing/plans`, token, { ...plan, effective_from: from })).body
@@ -97,3 +97,5 @@ async function reportUsage({ credentials, urls, now }: SeedOptions, tenant: 'dem
   }
   return records.length
 }
+
+const lastPeriod = (now: Date): string => periodOf(new Date(periodBounds(periodOf(now)).start.getTime() - 1))

@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
-import { type EventDefinition, EventInvalid } from '../../schemas/define-event.ts'
+import type { EventDefinition } from '../../schemas/define-event.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { Topic } from '../../schemas/topics.ts'
+import { currentEvent } from '../../schemas/upcast.ts'
 import type { Clock } from '../clock.ts'
 import { type Db, sqlState, type Tx } from '../db.ts'
 import { messageOf } from '../errors.ts'
@@ -150,9 +151,7 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
       const interested = handlers.filter(({ on }) => on.type === record.headers.ce_type)
       const first = interested[0]
       if (!first) continue
-      const event = fromRecord(record)
-      const problem = first.on.problem(event.data)
-      if (problem) throw new EventInvalid(problem)
+      const event = currentEvent(first.on, fromRecord(record))
       const reactions: Reaction[] = []
       for (const one of interested) reactions.push({ handler: one, prepared: await one.prepare?.(event) })
       decoded.push({ record, event, reactions })

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -138,7 +138,7 @@ function launch(binaries: string, data: string, socketFolder: string, logFile: s
   const settings = ['listen_addresses=', `unix_socket_directories=${socketFolder}`, 'unix_socket_permissions=0700']
   const tuning = ['max_connections=200', 'max_wal_size=4GB', 'jit=off']
   const flags = [...settings, ...tuning].flatMap((setting) => ['-c', setting])
-  return spawn('/bin/sh', ['-c', WATCHDOG, 'sh', join(binaries, 'bin', 'postgres'), '-D', data, ...flags], {
+  const child = spawn('/bin/sh', ['-c', WATCHDOG, 'sh', join(binaries, 'bin', 'postgres'), '-D', data, ...flags], {
     ...identity(runAs),
     cwd: '/',
     env: serverEnv(),
@@ -146,6 +146,8 @@ function launch(binaries: string, data: string, socketFolder: string, logFile: s
     detached: true,
     stdio: ['pipe', output, output],
   })
+  closeSync(output)
+  return child
 }
 
 async function answering(socketFolder: string, child: ChildProcess, logFile: string): Promise<void> {

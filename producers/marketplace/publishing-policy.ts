@@ -24,6 +24,7 @@ export function decideByPolicy(
     verdict.risk_score >= REVIEW_THRESHOLD && `risk ${verdict.risk_score} is not below ${REVIEW_THRESHOLD}`,
     grave.length > 0 && `${grave.length} finding(s) of high or critical severity`,
     approvedBefore !== null && added.length > 0 && `it gained ${added.join(', ')} over the approved version`,
+    verdict.checks.length === 0 && 'it names no check that ran',
     unrun.length > 0 && `not every check ran: ${unrun.map(({ name }) => name).join(', ')}`,
   ].filter((reason): reason is string => reason !== false)
   if (reasons.length > 0) return { publish: false, reason: `A reviewer must look: ${reasons.join('; ')}.` }

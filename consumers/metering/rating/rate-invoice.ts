@@ -144,8 +144,8 @@ function adjustments(tenant: string, late: LatePeriod, digits: number): RatedLin
     .charges.map((one) => {
       const line = lineOf(tenant, late.period, one, digits)
       const delta = decimal(line.amount) - decimal(late.billed.get(line.id) ?? '0')
-      const { tiers: _tiers, ...rest } = line
-      const description = `${line.description} (late usage of ${late.period}: that month's whole quantity, less what was billed)`
+      const { tiers: _tiers, unit_price: _price, ...rest } = line
+      const description = `${line.description} (late usage of ${late.period})`
       const adjusted = { ...rest, kind: 'adjustment' as const, description, amount: formatDecimal(delta, digits) }
       return { line: adjusted, plan: one.subscription.plan }
     })

@@ -64,5 +64,6 @@ describe('platform/http/page', () => {
     const { link } = nextLink('/wpk/list', new URLSearchParams('q=x y&limit=1'), next)
     expect(link).to.equal(`</wpk/list?q=x+y&limit=1&cursor=${next}>; rel="next"`)
     expect(nextLink('/wpk/list', new URLSearchParams(), null)).to.deep.equal({})
+    expect(page(['a'], 1, (key) => [key]).next, 'a full page that is the last').to.equal(null)
   })
 })

@@ -104,7 +104,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
   async data(shared) {
     const db = shared.pool('atom_data')
     periodically(shared, 'expiry of old events', 60 * MINUTE_MS, () => expireLog(db, topicList))
-    return { routes: dataRoutes(shared.bus), checks: [] }
+    return { routes: dataRoutes({ bus: shared.bus, db, now }), checks: [] }
   },
 }
 

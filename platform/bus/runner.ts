@@ -7,9 +7,11 @@ import type { Db, Tx } from '../db.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { runPeriodically } from '../periodic.ts'
 import { fromRecord } from './binary-mode.ts'
 import type { Batch, Bus, BusRecord, Consuming } from './bus.ts'
-import { moveCursor, readCursor, storeDeadLetter, unseen } from './effects.ts'
+import { type DueLetter, dueLetters, keepLetter, storeDeadLetter, takeLetter } from './dead-letters.ts'
+import { moveCursor, readCursor, unseen } from './effects.ts'
 import { keyLock, publish } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -41,15 +43,28 @@ export type RunnerOptions = {
   maxRecords?: number
   /** Waits between attempts of one event, in milliseconds; after the last the event is dead-lettered. */
   backoffMs?: readonly number[]
+  /** How often the group looks for dead letters it was asked to apply again. */
+  redriveMs?: number
 }
 
+const REDRIVE_MS = 1_000
 const BACKOFF_MS = [50, 200, 800, 2_000, 5_000]
 type Reaction = { handler: Handler; prepared: unknown }
+type Count = { type: string; outcome: string }
 type Decoded = { record: BusRecord; event: Envelope; reactions: Reaction[] }
 
 /** Another member moved the cursor; what this one did was rolled back. */
 class Fenced extends Error {}
 class Stopping extends Error {}
+/** A handler decided that the event cannot be applied: nothing of it is kept but the letter. */
+class Refused extends Error {
+  readonly retriable = false
+  readonly code: string
+  constructor(code: string, reason: string) {
+    super(reason)
+    this.code = code
+  }
+}
 
 /** Consumes every topic its handlers listen to, as one group. Events nobody handles are passed over. */
 export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
@@ -57,7 +72,8 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
   const log = options.log.child({ group })
   const backoff = options.backoffMs ?? BACKOFF_MS
   const emitted = [...new Set(handlers.flatMap((one) => one.emits))]
-  const topics = [...new Map(handlers.map((one) => [one.on.topic.name, one.on.topic])).values()]
+  const topics: Topic[] = [...new Map(handlers.map((one) => [one.on.topic.name, one.on.topic])).values()]
+  const keyedTopics = topics.filter(({ keyedState }) => keyedState).map(({ name }) => name)
   const outcomes = metrics.counter('atom_events_total', 'Events by outcome', ['group', 'type', 'outcome'])
   const duration = metrics.histogram(
     'atom_batch_seconds',
@@ -91,16 +107,29 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
 
   async function applyOne(batch: Batch): Promise<void> {
     const record = batch.records[0] as BusRecord
-    for (let attempt = 0; ; attempt++) {
+    await attempt(
+      record,
+      () => applyWhole(batch),
+      (error, attempts) => deadLetter(batch, record, error, attempts),
+    )
+  }
+
+  /** Tries with waits between; what fails for good, or too often, is given to `giveUp` with the number of attempts. */
+  async function attempt(
+    { position }: BusRecord,
+    work: () => Promise<void>,
+    giveUp: (error: unknown, attempts: number) => Promise<void>,
+  ): Promise<void> {
+    for (let tried = 0; ; tried++) {
       try {
-        return await applyWhole(batch)
+        return await work()
       } catch (error) {
         if (error instanceof Fenced) throw error
         // While stopping nothing is given up on: the cursor stays, and the next process tries again.
         if (halt.signal.aborted) throw new Stopping('stopping')
-        const wait = backoff[attempt]
-        if (wait === undefined || isFinal(error)) return deadLetter(batch, record, error, attempt + 1)
-        log.warn('event failed, trying again', { position: record.position, attempt, error: messageOf(error) })
+        const wait = backoff[tried]
+        if (wait === undefined || isFinal(error)) return giveUp(error, tried + 1)
+        log.warn('event failed, trying again', { position, attempt: tried, error: messageOf(error) })
         await pause(wait * (0.5 + Math.random() / 2))
       }
     }
@@ -115,32 +144,39 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
 
   async function applyWhole(batch: Batch): Promise<void> {
     const decoded = await decode(batch.records)
-    const counts: [string, string][] = []
-    await db.transaction(
+    const counts = await db.transaction(
       async (tx) => {
         if (!(await moveCursor(tx, group, batch))) throw new Fenced(`${batch.topic}/${batch.partition} moved`)
-        const fresh = await unseen(
-          tx,
-          group,
-          decoded.map(({ event }) => event),
-        )
-        for (const one of decoded) {
-          if (!fresh.has(one.event)) counts.push([one.event.type, 'duplicate'])
-          else for (const reaction of one.reactions) counts.push([one.event.type, await settle(tx, one, reaction)])
-        }
+        return settleAll(tx, decoded)
       },
       { locks: locksOf(decoded) },
     )
-    for (const [type, outcome] of counts) outcomes.inc({ group, type, outcome })
+    applied(counts)
+  }
+
+  function applied(counts: readonly Count[]): void {
+    for (const { type, outcome } of counts) outcomes.inc({ group, type, outcome })
     if (emitted.length > 0 && counts.length > 0) bus.wake()
   }
 
-  async function settle(tx: Tx, { record, event }: Decoded, reaction: Reaction): Promise<string> {
+  async function settleAll(tx: Tx, decoded: readonly Decoded[]): Promise<Count[]> {
+    const counts: Count[] = []
+    const events = decoded.map(({ event }) => event)
+    const fresh = await unseen(tx, group, events)
+    for (const { event, reactions } of decoded) {
+      const { type } = event
+      if (!fresh.has(event)) counts.push({ type, outcome: 'duplicate' })
+      else for (const reaction of reactions) counts.push({ type, outcome: await settle(tx, event, reaction) })
+    }
+    return counts
+  }
+
+  async function settle(tx: Tx, event: Envelope, reaction: Reaction): Promise<string> {
     const outcome = await reaction.handler.handle(event, tx, reaction.prepared)
     if (outcome.kind === 'ok')
       for (const { definition, event: out } of outcome.emit) await publish(tx, definition, [out])
     if (outcome.kind === 'skip') log.debug('event skipped', { id: event.id, reason: outcome.reason })
-    if (outcome.kind === 'dead-letter') await storeDeadLetter(tx, group, record, { ...outcome, attempts: 1 }, now())
+    if (outcome.kind === 'dead-letter') throw new Refused(outcome.code, outcome.reason)
     return outcome.kind
   }
 
@@ -174,19 +210,49 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
     log.error('event dead-lettered', { position: record.position, code, attempts, error: messageOf(error) })
   }
 
+  /** Applies the letters whose turn it is through the same handlers; what they waited for may free the next ones. */
+  async function redrive(): Promise<void> {
+    if (!consuming.active()) return
+    for (;;) {
+      const due = await dueLetters(db, group, keyedTopics)
+      if (due.length === 0) return
+      for (const letter of due) await redriveOne(letter)
+    }
+  }
+
+  async function redriveOne(letter: DueLetter): Promise<void> {
+    const { id, record } = letter
+    const again = async () => {
+      const decoded = await decode([record])
+      const counts = await db.transaction(
+        async (tx) => ((await takeLetter(tx, group, letter, now())) ? settleAll(tx, decoded) : null),
+        { locks: locksOf(decoded) },
+      )
+      if (counts === null) return
+      applied(counts)
+      log.info('dead letter applied', { id, by: letter.by })
+    }
+    await attempt(record, again, async (error, attempts) => {
+      const code = codeOf(error)
+      await keepLetter(db, letter, { code, reason: messageOf(error), attempts }, now())
+      log.warn('dead letter failed again', { id, code, error: messageOf(error) })
+    })
+  }
+
   const consuming = await bus.consume({
     group,
-    topics: topics as readonly Topic[],
+    topics,
     start: 'earliest',
     maxRecords: options.maxRecords ?? 100,
     apply,
     cursor: (topic, partition) => readCursor(db, group, topic, partition),
   })
+  const redriving = runPeriodically(`redrive of ${group}`, options.redriveMs ?? REDRIVE_MS, redrive, log)
   return {
     ...consuming,
-    stop: () => {
+    async stop() {
       halt.abort()
-      return consuming.stop()
+      await Promise.all([redriving.stop(), consuming.stop()])
     },
   }
 }

@@ -5,11 +5,16 @@ import type { Answer, Route } from '../../platform/http/route.ts'
 import { eventTypes } from '../../schemas/index.ts'
 import { topicList } from '../../schemas/topics.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
+import { eventRoutes } from './event-routes.ts'
 
 export type DataDeps = { bus: Bus; db: Db; now: Clock }
 
 /** Every call of the data service on port 8090, all for the role `data`. */
-export const dataRoutes = (deps: DataDeps): Route[] => [topicsRoute(deps.bus), ...deadLetterRoutes(deps)]
+export const dataRoutes = (deps: DataDeps): Route[] => [
+  topicsRoute(deps.bus),
+  ...eventRoutes(deps),
+  ...deadLetterRoutes(deps),
+]
 
 /** What data teams ask first: which topics there are, what is in them, and for how long. */
 function topicsRoute(bus: Bus): Route {

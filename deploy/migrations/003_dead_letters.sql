@@ -32,3 +32,21 @@ grant select, insert on platform.dead_letter_decisions to atom_data;
 grant delete, update (code, reason, attempts, last_failed_at, redrive_requested_at, redrive_by)
   on platform.dead_letters to atom_marketplace, atom_governance, atom_metering, atom_analytics;
 grant insert on platform.dead_letter_decisions to atom_marketplace, atom_governance, atom_metering, atom_analytics;
+
+create table platform.group_stops (
+  consumer_group text primary key,
+  reason text not null,
+  stopped_at timestamptz not null
+);
+comment on table platform.group_stops is 'groups that stopped because too much of what they read failed [configuration]';
+grant select, delete on platform.group_stops to atom_data;
+grant select, insert, delete on platform.group_stops to atom_marketplace, atom_governance, atom_metering, atom_analytics;
+
+-- What holds the readers of the log back: a session that has a transaction id. Only its owner may see all sessions.
+create function platform.oldest_transaction_seconds() returns float8 language sql stable security definer
+  set search_path = pg_catalog as $$
+  select coalesce(extract(epoch from clock_timestamp() - min(xact_start)), 0)::float8
+  from pg_stat_activity where backend_xid is not null
+$$;
+revoke execute on function platform.oldest_transaction_seconds from public;
+grant execute on function platform.oldest_transaction_seconds to atom_data;

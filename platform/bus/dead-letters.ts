@@ -55,6 +55,20 @@ export async function storeDeadLetter(
   )
 }
 
+/** Which of these keys have a dead letter of the group in a topic: what comes after it has to wait. */
+export async function keysWithLetters(
+  db: Db,
+  group: string,
+  topic: string,
+  keys: readonly string[],
+): Promise<Set<string>> {
+  const found = await db.query<{ key: string }>(
+    `select distinct key from platform.dead_letters where consumer_group = ? and topic = ? and key = any(?::text[])`,
+    [group, topic, [...new Set(keys)]],
+  )
+  return new Set(found.map(({ key }) => key))
+}
+
 /** The letters of a group to apply now, oldest first; of a keyed topic only the oldest of each key. */
 export async function dueLetters(db: Db, group: string, keyedTopics: readonly string[]): Promise<DueLetter[]> {
   const found = await db.query<DueRow>(

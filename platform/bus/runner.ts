@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { type EventDefinition, EventInvalid } from '../../schemas/define-event.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { Topic } from '../../schemas/topics.ts'
@@ -8,10 +7,21 @@ import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { runPeriodically } from '../periodic.ts'
+import { attempts, BACKOFF_MS, codeOf, Fenced, NotNow } from './attempts.ts'
 import { fromRecord } from './binary-mode.ts'
 import type { Batch, Bus, BusRecord, Consuming } from './bus.ts'
-import { type DueLetter, dueLetters, keepLetter, storeDeadLetter, takeLetter } from './dead-letters.ts'
+import {
+  type DueLetter,
+  dueLetters,
+  keepLetter,
+  keysWithLetters,
+  PARKED,
+  storeDeadLetter,
+  takeLetter,
+} from './dead-letters.ts'
 import { moveCursor, readCursor, unseen } from './effects.ts'
+import { openGroupStop } from './group-stop.ts'
+import { watchLag } from './lag-metrics.ts'
 import { keyLock, publish } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -48,14 +58,13 @@ export type RunnerOptions = {
 }
 
 const REDRIVE_MS = 1_000
-const BACKOFF_MS = [50, 200, 800, 2_000, 5_000]
+/** A stopped group holds its batch this long; then the bus asks again, so that no lease of it runs out. */
+const STOPPED_WAIT_MS = 60_000
+const BEHIND = { code: PARKED, reason: 'waits behind a dead letter of its key', attempts: 0 }
 type Reaction = { handler: Handler; prepared: unknown }
 type Count = { type: string; outcome: string }
 type Decoded = { record: BusRecord; event: Envelope; reactions: Reaction[] }
 
-/** Another member moved the cursor; what this one did was rolled back. */
-class Fenced extends Error {}
-class Stopping extends Error {}
 /** A handler decided that the event cannot be applied: nothing of it is kept but the letter. */
 class Refused extends Error {
   readonly retriable = false
@@ -66,11 +75,13 @@ class Refused extends Error {
   }
 }
 
+/** A group at work; `stopped` tells why it stopped because too much failed, or null. */
+export type RunningConsumer = Consuming & { stopped(): string | null }
+
 /** Consumes every topic its handlers listen to, as one group. Events nobody handles are passed over. */
-export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
+export async function runConsumer(options: RunnerOptions): Promise<RunningConsumer> {
   const { bus, db, group, handlers, metrics, now } = options
   const log = options.log.child({ group })
-  const backoff = options.backoffMs ?? BACKOFF_MS
   const emitted = [...new Set(handlers.flatMap((one) => one.emits))]
   const topics: Topic[] = [...new Map(handlers.map((one) => [one.on.topic.name, one.on.topic])).values()]
   const keyedTopics = topics.filter(({ keyedState }) => keyedState).map(({ name }) => name)
@@ -82,14 +93,23 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
     ['group'],
   )
   const halt = new AbortController()
+  const retries = metrics.counter('atom_event_retries_total', 'Further attempts to apply an event', ['group'])
+  const attempt = attempts({
+    backoffMs: options.backoffMs ?? BACKOFF_MS,
+    log,
+    signal: halt.signal,
+    retrying: () => retries.inc({ group }),
+  })
+  const groupStop = await openGroupStop(db, group, { log, metrics, now })
 
   async function apply(batch: Batch): Promise<void> {
+    if (!(await groupStop.wait(STOPPED_WAIT_MS, halt.signal))) throw new NotNow(`stopped: ${groupStop.reason()}`)
     const stop = duration.startTimer({ group })
     try {
       if (batch.records.length === 1) return await applyOne(batch)
       await applyWhole(batch)
     } catch (error) {
-      if (error instanceof Fenced || error instanceof Stopping || batch.records.length <= 1) throw error
+      if (error instanceof NotNow || batch.records.length <= 1) throw error
       await applyHalves(batch)
     } finally {
       stop()
@@ -108,50 +128,40 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
   async function applyOne(batch: Batch): Promise<void> {
     const record = batch.records[0] as BusRecord
     await attempt(
-      record,
+      record.position,
       () => applyWhole(batch),
       (error, attempts) => deadLetter(batch, record, error, attempts),
     )
   }
 
-  /** Tries with waits between; what fails for good, or too often, is given to `giveUp` with the number of attempts. */
-  async function attempt(
-    { position }: BusRecord,
-    work: () => Promise<void>,
-    giveUp: (error: unknown, attempts: number) => Promise<void>,
-  ): Promise<void> {
-    for (let tried = 0; ; tried++) {
-      try {
-        return await work()
-      } catch (error) {
-        if (error instanceof Fenced) throw error
-        // While stopping nothing is given up on: the cursor stays, and the next process tries again.
-        if (halt.signal.aborted) throw new Stopping('stopping')
-        const wait = backoff[tried]
-        if (wait === undefined || isFinal(error)) return giveUp(error, tried + 1)
-        log.warn('event failed, trying again', { position, attempt: tried, error: messageOf(error) })
-        await pause(wait * (0.5 + Math.random() / 2))
-      }
-    }
-  }
-
-  /** Rejects at once when the consumer stops: nobody waits for the next attempt then. */
-  async function pause(ms: number): Promise<void> {
-    await setTimeout(ms, undefined, { signal: halt.signal }).catch(() => {
-      throw new Stopping('stopping')
-    })
-  }
-
   async function applyWhole(batch: Batch): Promise<void> {
-    const decoded = await decode(batch.records)
+    const waits = await parked(batch)
+    const decoded = await decode(batch.records.filter((record) => !waits.has(record)))
     const counts = await db.transaction(
       async (tx) => {
         if (!(await moveCursor(tx, group, batch))) throw new Fenced(`${batch.topic}/${batch.partition} moved`)
+        for (const record of waits) await storeDeadLetter(tx, group, record, BEHIND, now())
         return settleAll(tx, decoded)
       },
       { locks: locksOf(decoded) },
     )
-    applied(counts)
+    groupStop.applied(decoded.length)
+    applied([
+      ...counts,
+      ...[...waits].map((record) => ({ type: record.headers.ce_type ?? 'unknown', outcome: 'parked' })),
+    ])
+  }
+
+  /**
+   * What has to wait behind a dead letter of its key. Asked before the transaction: should the last letter go meanwhile,
+   * what is parked is the oldest of its key, and so its turn comes at once (`dueLetters`).
+   */
+  async function parked({ topic, records }: Batch): Promise<Set<BusRecord>> {
+    if (!keyedTopics.includes(topic)) return new Set()
+    const handled = records.filter((record) => handlers.some(({ on }) => on.type === record.headers.ce_type))
+    const keys = handled.map(({ key }) => key)
+    const blocked = keys.length > 0 ? await keysWithLetters(db, group, topic, keys) : new Set()
+    return new Set(handled.filter(({ key }) => blocked.has(key)))
   }
 
   function applied(counts: readonly Count[]): void {
@@ -208,10 +218,12 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
     })
     outcomes.inc({ group, type: record.headers.ce_type ?? 'unknown', outcome: 'dead-letter' })
     log.error('event dead-lettered', { position: record.position, code, attempts, error: messageOf(error) })
+    await groupStop.failed()
   }
 
   /** Applies the letters whose turn it is through the same handlers; what they waited for may free the next ones. */
   async function redrive(): Promise<void> {
+    await groupStop.follow()
     if (!consuming.active()) return
     for (;;) {
       const due = await dueLetters(db, group, keyedTopics)
@@ -232,7 +244,7 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
       applied(counts)
       log.info('dead letter applied', { id, by: letter.by })
     }
-    await attempt(record, again, async (error, attempts) => {
+    await attempt(record.position, again, async (error, attempts) => {
       const code = codeOf(error)
       await keepLetter(db, letter, { code, reason: messageOf(error), attempts }, now())
       log.warn('dead letter failed again', { id, code, error: messageOf(error) })
@@ -248,15 +260,13 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
     cursor: (topic, partition) => readCursor(db, group, topic, partition),
   })
   const redriving = runPeriodically(`redrive of ${group}`, options.redriveMs ?? REDRIVE_MS, redrive, log)
+  const watching = watchLag(group, consuming, { metrics, log })
   return {
     ...consuming,
+    stopped: groupStop.reason,
     async stop() {
       halt.abort()
-      await Promise.all([redriving.stop(), consuming.stop()])
+      await Promise.all([redriving.stop(), watching.stop(), consuming.stop()])
     },
   }
 }
-
-const isFinal = (error: unknown) => error instanceof Error && 'retriable' in error && error.retriable === false
-const codeOf = (error: unknown) =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'handler_failed'

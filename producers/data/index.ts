@@ -6,6 +6,7 @@ import { eventTypes } from '../../schemas/index.ts'
 import { topicList } from '../../schemas/topics.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventRoutes } from './event-routes.ts'
+import { groupRoutes } from './group-routes.ts'
 
 export type DataDeps = { bus: Bus; db: Db; now: Clock }
 
@@ -14,6 +15,7 @@ export const dataRoutes = (deps: DataDeps): Route[] => [
   topicsRoute(deps.bus),
   ...eventRoutes(deps),
   ...deadLetterRoutes(deps),
+  ...groupRoutes(deps.db),
 ]
 
 /** What data teams ask first: which topics there are, what is in them, and for how long. */

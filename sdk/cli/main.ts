@@ -5,11 +5,18 @@ import { type Command, type Context, EXIT, UsageError } from './command.ts'
 import { ApiRefused, dataApi, Unreachable } from './data-api.ts'
 import { deadLetterCommands } from './dead-letters.ts'
 import { exportCommand, tailCommand } from './events.ts'
+import { groupCommands } from './groups.ts'
 import { topicsCommand } from './topics.ts'
 
 export type Streams = { out: (text: string) => Promise<void>; say: (line: string) => void; signal: AbortSignal }
 
-const commands: readonly Command[] = [topicsCommand, tailCommand, exportCommand, ...deadLetterCommands]
+const commands: readonly Command[] = [
+  topicsCommand,
+  tailCommand,
+  exportCommand,
+  ...deadLetterCommands,
+  ...groupCommands,
+]
 const DEFAULT_API = 'http://127.0.0.1:8090'
 
 /** Runs one command line and returns its exit code. Data goes to `out`, everything else to `say`. */

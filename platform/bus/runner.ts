@@ -53,7 +53,7 @@ export type RunnerOptions = {
   maxRecords?: number
   /** Waits between attempts of one event, in milliseconds; after the last the event is dead-lettered. */
   backoffMs?: readonly number[]
-  /** How often the group looks for dead letters it was asked to apply again. */
+  /** How often the group looks for dead letters whose turn it is, and whether it was stopped or may go on. */
   redriveMs?: number
 }
 
@@ -94,12 +94,9 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
   )
   const halt = new AbortController()
   const retries = metrics.counter('atom_event_retries_total', 'Further attempts to apply an event', ['group'])
-  const attempt = attempts({
-    backoffMs: options.backoffMs ?? BACKOFF_MS,
-    log,
-    signal: halt.signal,
-    retrying: () => retries.inc({ group }),
-  })
+  const trying = { log, signal: halt.signal, retrying: () => retries.inc({ group }) }
+  const attempt = attempts({ backoffMs: options.backoffMs ?? BACKOFF_MS, ...trying })
+  const attemptOnce = attempts({ backoffMs: [], ...trying })
   const groupStop = await openGroupStop(db, group, { log, metrics, now })
 
   async function apply(batch: Batch): Promise<void> {
@@ -223,7 +220,6 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
 
   /** Applies the letters whose turn it is through the same handlers; what they waited for may free the next ones. */
   async function redrive(): Promise<void> {
-    await groupStop.follow()
     if (!consuming.active()) return
     for (;;) {
       const due = await dueLetters(db, group, keyedTopics)
@@ -244,7 +240,9 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
       applied(counts)
       log.info('dead letter applied', { id, by: letter.by })
     }
-    await attempt(record.position, again, async (error, attempts) => {
+    // Whoever asked sees the answer and can ask again; what was only parked has nobody who does.
+    const tryIt = letter.code === PARKED ? attempt : attemptOnce
+    await tryIt(record.position, again, async (error, attempts) => {
       const code = codeOf(error)
       await keepLetter(db, letter, { code, reason: messageOf(error), attempts }, now())
       log.warn('dead letter failed again', { id, code, error: messageOf(error) })
@@ -259,14 +257,16 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     apply,
     cursor: (topic, partition) => readCursor(db, group, topic, partition),
   })
-  const redriving = runPeriodically(`redrive of ${group}`, options.redriveMs ?? REDRIVE_MS, redrive, log)
+  const everyMs = options.redriveMs ?? REDRIVE_MS
+  const redriving = runPeriodically(`redrive of ${group}`, everyMs, redrive, log)
+  const following = runPeriodically(`stop of ${group}`, everyMs, groupStop.follow, log)
   const watching = watchLag(group, consuming, { metrics, log })
   return {
     ...consuming,
     stopped: groupStop.reason,
     async stop() {
       halt.abort()
-      await Promise.all([redriving.stop(), watching.stop(), consuming.stop()])
+      await Promise.all([redriving.stop(), following.stop(), watching.stop(), consuming.stop()])
     },
   }
 }

@@ -18,14 +18,19 @@ import {
 } from './dead-letter-rows.ts'
 import { readable } from './readable.ts'
 
+/** What groups and codes look like: anything else cannot match, and some of it the database cannot even be asked. */
+const NAME = '^[A-Za-z0-9_.-]{1,128}$'
 const selection = {
-  group: Type.String({ minLength: 1, maxLength: 64 }),
+  group: Type.String({ pattern: NAME }),
   ids: Type.Optional(Type.Array(Uuid, { minItems: 1, maxItems: 500 })),
-  code: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  code: Type.Optional(Type.String({ pattern: NAME })),
   execute: Type.Optional(Type.Boolean()),
 }
 const RedriveBody = closed(selection)
-const DiscardBody = closed({ ...selection, reason: Type.String({ minLength: 1, maxLength: 1_000, pattern: '\\S' }) })
+const DiscardBody = closed({
+  ...selection,
+  reason: Type.String({ minLength: 1, maxLength: 1_000, pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' }),
+})
 const UUID = new RegExp(Uuid.pattern as string)
 
 /**
@@ -35,7 +40,7 @@ const UUID = new RegExp(Uuid.pattern as string)
 export function deadLetterRoutes({ db, now }: { db: Db; now: Clock }): Route[] {
   async function list(call: Call): Promise<Answer> {
     const { limit, after } = pageRequest(call.query, ['uuid'])
-    const filter = { group: call.query.get('group'), code: call.query.get('code') }
+    const filter = { group: nameOf(call, 'group'), code: nameOf(call, 'code') }
     const found = await letterPage(db, filter, after?.[0] ?? null, limit + 1)
     const { items, next } = page(found, limit, ({ id }) => [id])
     return {
@@ -85,6 +90,12 @@ export function deadLetterRoutes({ db, now }: { db: Db; now: Clock }): Route[] {
     },
     { method: 'POST', path: '/data/dlq/discard', summary: 'Give dead letters up', access, handle: discard },
   ]
+}
+
+function nameOf({ query }: Call, parameter: 'group' | 'code'): string | null {
+  const value = query.get(parameter)
+  if (value === null || new RegExp(NAME).test(value)) return value
+  throw httpError('parameter_invalid', `\`${parameter}\` is letters, digits and _ . -`)
 }
 
 const personOf = ({ subject, org }: Principal): string => `${subject}@${org}`

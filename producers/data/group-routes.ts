@@ -30,7 +30,9 @@ export function groupRoutes(db: Db): Route[] {
   /** The group sees it within a second or so; what failed stays a dead letter. */
   async function resume(call: Call): Promise<Answer> {
     const group = call.params.group ?? ''
-    const [known] = await db.query<GroupRow>(`${GROUPS} where g.consumer_group = ?`, [group])
+    const [known] = /^[\w.-]+$/.test(group)
+      ? await db.query<GroupRow>(`${GROUPS} where g.consumer_group = ?`, [group])
+      : []
     if (!known) throw httpError('not_found', 'no such consumer group')
     const removed = await db.query('delete from platform.group_stops where consumer_group = ? returning 1', [group])
     return { status: 200, body: { group, resumed: removed.length > 0 } }

@@ -239,6 +239,24 @@ describe('producers/data: dead letters', () => {
     expect(JSON.stringify(kept)).not.to.contain('secret-key')
   })
 
+  it('refuse names that cannot be any', async () => {
+    for (const path of ['/data/dlq?group=%00', '/data/dlq?code=a%20b'])
+      expect((await service.call('GET', path, { as })).status, path).to.equal(400)
+    expect((await service.call('POST', '/data/groups/%00/resume', { as })).status).to.equal(404)
+    for (const json of [
+      { group: 'a\u0000' },
+      { group: '' },
+      { group: 'a', ids: ['1'] },
+      { group: 'a', code: ' ' },
+      { group: 'a', all: true },
+    ])
+      expect((await service.call('POST', '/data/dlq/redrive', { as, json })).status, JSON.stringify(json)).to.equal(400)
+    for (const reason of ['', ' ', 'a\u0000'])
+      expect((await service.call('POST', '/data/dlq/discard', { as, json: { group: 'a', reason } })).status).to.equal(
+        400,
+      )
+  })
+
   it('are for the role data only', async () => {
     const partner = await organisations.token('demo', 'partner')
     for (const [method, path] of [

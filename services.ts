@@ -8,10 +8,10 @@ import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
 import { issueDue } from './consumers/metering/issue.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
-import type { Bus, Consuming } from './platform/bus/bus.ts'
+import type { Bus } from './platform/bus/bus.ts'
 import { lagCheck } from './platform/bus/lag-check.ts'
 import { expireInbox, expireLog } from './platform/bus/retention.ts'
-import { type Handler, runConsumer } from './platform/bus/runner.ts'
+import { type Handler, type RunningConsumer, runConsumer } from './platform/bus/runner.ts'
 import { systemClock as now } from './platform/clock.ts'
 import type { Db } from './platform/db.ts'
 import type { HealthCheck } from './platform/http/health.ts'
@@ -24,6 +24,7 @@ import { runPeriodically } from './platform/periodic.ts'
 import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
+import { measureData } from './producers/data/watch.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
@@ -49,6 +50,7 @@ export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<
 
 const REFRESH_MS = 500
 const MINUTE_MS = 60_000
+const MEASURE_MS = 5_000
 
 export const portOf = (settings: AtomSettings, name: ServiceName): number =>
   ({
@@ -132,11 +134,12 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
   async data(shared) {
     const db = shared.pool('atom_data')
     periodically(shared, 'expiry of old events', 60 * MINUTE_MS, () => expireLog(db, topicList))
-    return { routes: dataRoutes(shared.bus), checks: [] }
+    periodically(shared, 'measuring of dead letters', MEASURE_MS, measureData(db, shared.metrics))
+    return { routes: dataRoutes({ bus: shared.bus, db, now }), checks: [] }
   },
 }
 
-async function consume(shared: Shared, group: string, handlers: readonly Handler[]): Promise<Consuming> {
+async function consume(shared: Shared, group: string, handlers: readonly Handler[]): Promise<RunningConsumer> {
   const { bus, log, metrics, pool, lifecycle } = shared
   const consuming = await runConsumer({ bus, db: pool(`atom_${group}`), group, handlers, log, metrics, now })
   lifecycle.onClose(`consumer ${group}`, consuming.stop)

@@ -2,6 +2,7 @@ import type { Bus } from '../platform/bus/bus.ts'
 import { openEmbeddedBus } from '../platform/bus/embedded.ts'
 import { openKafkaBus } from '../platform/bus/kafka.ts'
 import { lagCheck } from '../platform/bus/lag-check.ts'
+import { watchLag } from '../platform/bus/lag-metrics.ts'
 import { startRelay } from '../platform/bus/relay.ts'
 import type { Db, Server } from '../platform/db.ts'
 import type { HealthCheck } from '../platform/http/health.ts'
@@ -32,5 +33,6 @@ export async function openBus(
   lifecycle.onClose('kafka', kafka.close)
   const relay = await startRelay({ outbox: embedded, kafka, db: dbFor('relay'), topics: topicList })
   lifecycle.onClose('relay', relay.consuming.stop)
+  lifecycle.onClose('lag of the relay', watchLag('relay', relay.consuming, { metrics, log }).stop)
   return { bus: relay.bus, description: `Kafka at ${brokers.join(', ')}`, checks: [lagCheck('relay', relay.consuming)] }
 }

@@ -90,6 +90,8 @@ export type AtomSettings = Settings<typeof settingDefinitions>
 /** Names that other programs of the project read. */
 export const clientSettings = [
   'ATOM_BILLING_API',
+  'ATOM_DATA_API',
+  'ATOM_TOKEN',
   'ATOM_SIGNING_KEY',
   'ATOM_REQUIRE',
   'ATOM_TOOLS',

@@ -1,4 +1,5 @@
 import type { Topic } from '../../schemas/topics.ts'
+import type { Position } from './position.ts'
 
 /** What is sent: bytes with headers, to a partition chosen by the key. */
 export type OutgoingRecord = { topic: Topic; key: string; headers: Record<string, string>; value: Buffer }
@@ -34,6 +35,11 @@ export type ConsumeOptions = {
 /** What a topic holds now, for people who look at the log. */
 export type Extent = { topic: string; records: number; lastRecordedAt: Date | null }
 
+/** The cursor from which a partition is read. */
+export type Bound = { partition: number; at: string }
+/** Records after the cursor `from`, as far as the cursor `until` goes. */
+export type ReadRequest = { topic: Topic; partition: number; from: string; until: string; maxRecords: number }
+
 export type Lag = { topic: string; partition: number; records: number; seconds: number }
 
 export type Consuming = {
@@ -53,6 +59,10 @@ export type Bus = {
   produce(records: readonly OutgoingRecord[]): Promise<void>
   consume(options: ConsumeOptions): Promise<Consuming>
   extents(topics: readonly Topic[]): Promise<Extent[]>
+  /** Where a position lies in each partition, in order. Throws `PositionInvalid`. */
+  bounds(topic: Topic, position: Position): Promise<Bound[]>
+  /** Reads without a group and without waiting; empty at `until`. Throws `PositionInvalid`. */
+  read(request: ReadRequest): Promise<BusRecord[]>
   /** A hint that something was committed; readers that miss it poll. */
   wake(): void
   close(): Promise<void>

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { uuidv7 } from 'uuidv7'
 import type { Envelope } from '../../schemas/envelope.ts'
 import { type Db, execute, rows, type Tx } from '../db.ts'
-import type { Batch, BusRecord } from './bus.ts'
+import type { Batch } from './bus.ts'
 
 /**
  * Compare-and-set of a group's cursor, in the transaction of the effects. False when somebody else moved it: a
@@ -54,37 +53,3 @@ export async function unseen(tx: Tx, group: string, events: readonly Envelope[])
 /** An event's identity is (source, id); 128 bits of its hash are kept. */
 const eventKey = (event: Envelope): Buffer =>
   createHash('sha256').update(`${event.source}\n${event.id}`).digest().subarray(0, 16)
-
-/** Keeps an event that could not be applied exactly as it came, with its coordinates and the reason. */
-export async function storeDeadLetter(
-  tx: Tx,
-  group: string,
-  record: BusRecord,
-  why: { code: string; reason: string; attempts: number },
-  now: Date,
-): Promise<void> {
-  const { topic, partition, position, key, headers, value } = record
-  await execute(
-    tx,
-    `insert into platform.dead_letters
-       (id, consumer_group, topic, partition, position, key, headers, value, code, reason, attempts, failed_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    [
-      uuidv7(),
-      group,
-      topic,
-      partition,
-      position,
-      key,
-      JSON.stringify(headers),
-      value,
-      why.code,
-      storableReason(why.reason),
-      why.attempts,
-      now,
-    ],
-  )
-}
-
-/** A reason may quote the very bytes that could not be stored, and must never keep the letter itself from being kept. */
-const storableReason = (reason: string): string => reason.toWellFormed().replaceAll('\0', '').slice(0, 1_000)

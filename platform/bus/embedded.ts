@@ -3,20 +3,11 @@ import { type Db, rows, type Server } from '../db.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { holdSessionLock } from '../session-lock.ts'
-import type { Batch, Bus, BusRecord, ConsumeOptions, Consuming, Extent, Lag } from './bus.ts'
+import type { Batch, Bus, ConsumeOptions, Consuming, Extent, Lag } from './bus.ts'
+import { endOf, type LogRow, readBounds, readRecords, START, toBusRecord } from './embedded-read.ts'
 import { append } from './outbox.ts'
 
 type Options = { server: Server; log: Log; dbFor: (group: string) => Db; appender: Db }
-type LogRow = {
-  topic: string
-  partition: number
-  xid: string
-  pos: string
-  key: string
-  headers: Record<string, string>
-  value: Buffer
-  recorded_at: Date
-}
 
 /** Poll floor; a wake-up in this process comes sooner. Four idle groups at this pace cost well under 1 % of a core. */
 const IDLE_POLL_MS = 250
@@ -25,7 +16,6 @@ const EAGER_DELAYS_MS = [0, 2, 5, 10, 20, 40, 80]
 const RETRY_AFTER_ERROR_MS = 500
 /** Of one partition at a time: a backlog of the largest reports must not fill the memory. One record always fits. */
 const MAX_FETCH_BYTES = 4_000_000
-const START = '0:0'
 
 /** The event log in Postgres as a bus. Positions are `xid:pos`, compared as a pair. */
 export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus {
@@ -109,6 +99,8 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
     },
     consume,
     extents: (topics) => readExtents(dbFor('data'), topics),
+    bounds: (topic, position) => readBounds(dbFor('data'), topic, position),
+    read: (request) => readRecords(dbFor('data'), request),
     wake,
     close: async () => wakers.clear(),
   }
@@ -125,15 +117,6 @@ async function readPositions(db: Db, options: ConsumeOptions): Promise<Map<strin
       )
     }
   return positions
-}
-
-async function endOf(db: Db, topic: string, partition: number): Promise<string> {
-  const [last] = await db.query<{ xid: string; pos: string }>(
-    `select xid::text, pos from platform.event_log where topic = ? and partition = ?
-     and xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid desc, pos desc limit 1`,
-    [topic, partition],
-  )
-  return last ? `${last.xid}:${last.pos}` : START
 }
 
 /** One statement, one snapshot: the fence and the rows it guards must not come from two. */
@@ -205,19 +188,3 @@ function columns(positions: Map<string, string>): unknown[][] {
 
 /** A cursor left by the other backend says nothing about this log: it is read from its beginning, without repeats. */
 const placeOf = (position: string): string => (/^\d+:\d+$/.test(position) ? position : START)
-
-function toBusRecord(found: LogRow): BusRecord {
-  const { topic, partition, key, headers, value } = found
-  // A cursor names the last record read here, the next one to read on Kafka; both are opaque to everybody else.
-  const position = `${found.xid}:${found.pos}`
-  return {
-    topic,
-    partition,
-    position,
-    next: position,
-    key,
-    headers,
-    value,
-    recordedAt: found.recorded_at,
-  }
-}

@@ -220,7 +220,8 @@ async function alive<T>(heartbeat: () => Promise<void>, work: Promise<T>): Promi
   }
 }
 
-function toBusRecord(topic: string, partition: number, message: KafkaMessage): BusRecord {
+/** A message as every backend gives records; of a header that comes twice, the last. */
+export function toBusRecord(topic: string, partition: number, message: KafkaMessage): BusRecord {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(message.headers ?? {})) {
     const last = Array.isArray(value) ? value.at(-1) : value

@@ -8,6 +8,7 @@ import type { Bus } from './bus.ts'
 import { startKafkaConsumer } from './kafka-consumer.ts'
 import { readExtents } from './kafka-extent.ts'
 import { openCarefulProducer } from './kafka-producer.ts'
+import { type Cluster, openKafkaReader, readBounds } from './kafka-read.ts'
 import { ensureTopics } from './kafka-topics.ts'
 
 /** The one door to kafkajs; the files beside this one see its types only. */
@@ -65,17 +66,21 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     metrics,
   })
   const leaving = new Set<Promise<void>>()
+  const reader = openKafkaReader(() => innerCluster(kafka), admin)
   return {
     name: 'kafka',
     produce: (records) => producer.send(records),
     consume: async (consuming) =>
       startKafkaConsumer({ kafka, admin, log, metrics, retry: PATIENT, leaving }, consuming),
     extents: (some) => readExtents(admin, some),
+    bounds: (topic, position) => readBounds(admin, topic, position),
+    read: reader.read,
     // Brokers answer a waiting fetch as soon as there is something: nobody has to be woken.
     wake: () => {},
     async close() {
       await producer.close()
       await Promise.all(leaving)
+      await reader.close()
       await admin.disconnect()
     },
   }
@@ -120,6 +125,14 @@ function kafkaClient(brokers: readonly string[], log: Log, retry: RetryOptions):
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => report(log, entry),
   })
+}
+
+/** kafkajs 2.2.4 keeps the maker of its clusters behind a symbol; without it only members of a group could read. */
+function innerCluster(kafka: Kafka): Cluster {
+  const maker = Object.getOwnPropertySymbols(kafka).find((one) => one.description === 'private:Kafka:createCluster')
+  if (!maker) throw new Error('this version of kafkajs cannot be read without a group')
+  const make = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[maker] as (options: object) => Cluster
+  return make({ metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false })
 }
 
 async function connectAdmin(admin: Admin, brokers: readonly string[]): Promise<void> {

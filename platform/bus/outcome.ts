@@ -3,7 +3,10 @@ import type { Envelope } from '../../schemas/envelope.ts'
 
 export type Emitted = { definition: EventDefinition; event: Envelope }
 
-/** What a handler decided. Nothing but this value says what happens to the event; a throw means: try again. */
+/**
+ * What a handler decided. Nothing but this value says what happens to the event; a throw means: try again. Of an event
+ * that becomes a dead letter nothing else is kept, so that applying it again has its effects once.
+ */
 export type Outcome =
   | { kind: 'ok'; emit: Emitted[] }
   | { kind: 'skip'; reason: string }

@@ -1,16 +1,28 @@
-import { setTimeout } from 'node:timers/promises'
 import type { EventDefinition } from '../../schemas/define-event.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import { currentEvent } from '../../schemas/upcast.ts'
 import type { Clock } from '../clock.ts'
-import { type Db, sqlState, type Tx } from '../db.ts'
+import type { Db, Tx } from '../db.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { runPeriodically } from '../periodic.ts'
+import { attempts, BACKOFF_MS, codeOf, Fenced, NotNow } from './attempts.ts'
 import { fromRecord } from './binary-mode.ts'
 import type { Batch, Bus, BusRecord, Consuming } from './bus.ts'
-import { moveCursor, readCursor, storeDeadLetter, unseen } from './effects.ts'
+import {
+  type DueLetter,
+  dueLetters,
+  keepLetter,
+  keysWithLetters,
+  PARKED,
+  storeDeadLetter,
+  takeLetter,
+} from './dead-letters.ts'
+import { moveCursor, readCursor, unseen } from './effects.ts'
+import { openGroupStop } from './group-stop.ts'
+import { watchLag } from './lag-metrics.ts'
 import { keyLock, publish } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -42,23 +54,38 @@ export type RunnerOptions = {
   maxRecords?: number
   /** Waits between attempts of one event, in milliseconds; after the last the event is dead-lettered. */
   backoffMs?: readonly number[]
+  /** How often the group looks for dead letters whose turn it is, and whether it was stopped or may go on. */
+  redriveMs?: number
 }
 
-const BACKOFF_MS = [50, 200, 800, 2_000, 5_000]
+const REDRIVE_MS = 1_000
+/** A stopped group holds its batch this long; then the bus asks again, so that no lease of it runs out. */
+const STOPPED_WAIT_MS = 60_000
+const BEHIND = { code: PARKED, reason: 'waits behind a dead letter of its key', attempts: 0 }
 type Reaction = { handler: Handler; prepared: unknown }
+type Count = { type: string; outcome: string }
 type Decoded = { record: BusRecord; event: Envelope; reactions: Reaction[] }
 
-/** Another member moved the cursor; what this one did was rolled back. */
-class Fenced extends Error {}
-class Stopping extends Error {}
+/** A handler decided that the event cannot be applied: nothing of it is kept but the letter. */
+class Refused extends Error {
+  readonly retriable = false
+  readonly code: string
+  constructor(code: string, reason: string) {
+    super(reason)
+    this.code = code
+  }
+}
+
+/** A group at work; `stopped` tells why it stopped because too much failed, or null. */
+export type RunningConsumer = Consuming & { stopped(): string | null }
 
 /** Consumes every topic its handlers listen to, as one group. Events nobody handles are passed over. */
-export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
+export async function runConsumer(options: RunnerOptions): Promise<RunningConsumer> {
   const { bus, db, group, handlers, metrics, now } = options
   const log = options.log.child({ group })
-  const backoff = options.backoffMs ?? BACKOFF_MS
   const emitted = [...new Set(handlers.flatMap((one) => one.emits))]
-  const topics = [...new Map(handlers.map((one) => [one.on.topic.name, one.on.topic])).values()]
+  const topics: Topic[] = [...new Map(handlers.map((one) => [one.on.topic.name, one.on.topic])).values()]
+  const keyedTopics = topics.filter(({ keyedState }) => keyedState).map(({ name }) => name)
   const outcomes = metrics.counter('atom_events_total', 'Events by outcome', ['group', 'type', 'outcome'])
   const duration = metrics.histogram(
     'atom_batch_seconds',
@@ -67,14 +94,20 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
     ['group'],
   )
   const halt = new AbortController()
+  const retries = metrics.counter('atom_event_retries_total', 'Further attempts to apply an event', ['group'])
+  const trying = { log, signal: halt.signal, retrying: () => retries.inc({ group }) }
+  const attempt = attempts({ backoffMs: options.backoffMs ?? BACKOFF_MS, ...trying })
+  const attemptOnce = attempts({ backoffMs: [], ...trying })
+  const groupStop = await openGroupStop(db, group, { log, metrics, now })
 
   async function apply(batch: Batch): Promise<void> {
+    if (!(await groupStop.wait(STOPPED_WAIT_MS, halt.signal))) throw new NotNow(`stopped: ${groupStop.reason()}`)
     const stop = duration.startTimer({ group })
     try {
       if (batch.records.length === 1) return await applyOne(batch)
       await applyWhole(batch)
     } catch (error) {
-      if (error instanceof Fenced || error instanceof Stopping || batch.records.length <= 1) throw error
+      if (error instanceof NotNow || batch.records.length <= 1) throw error
       await applyHalves(batch)
     } finally {
       stop()
@@ -92,56 +125,66 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
 
   async function applyOne(batch: Batch): Promise<void> {
     const record = batch.records[0] as BusRecord
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await applyWhole(batch)
-      } catch (error) {
-        if (error instanceof Fenced) throw error
-        // While stopping nothing is given up on: the cursor stays, and the next process tries again.
-        if (halt.signal.aborted) throw new Stopping('stopping')
-        const wait = backoff[attempt]
-        if (wait === undefined || isFinal(error)) return deadLetter(batch, record, error, attempt + 1)
-        log.warn('event failed, trying again', { position: record.position, attempt, error: messageOf(error) })
-        await pause(wait * (0.5 + Math.random() / 2))
-      }
-    }
-  }
-
-  /** Rejects at once when the consumer stops: nobody waits for the next attempt then. */
-  async function pause(ms: number): Promise<void> {
-    await setTimeout(ms, undefined, { signal: halt.signal }).catch(() => {
-      throw new Stopping('stopping')
-    })
+    await attempt(
+      record.position,
+      () => applyWhole(batch),
+      (error, attempts) => deadLetter(batch, record, error, attempts),
+    )
   }
 
   async function applyWhole(batch: Batch): Promise<void> {
-    const decoded = await decode(batch.records)
-    const counts: [string, string][] = []
-    await db.transaction(
+    const waits = await parked(batch)
+    const decoded = await decode(batch.records.filter((record) => !waits.has(record)))
+    const counts = await db.transaction(
       async (tx) => {
         if (!(await moveCursor(tx, group, batch))) throw new Fenced(`${batch.topic}/${batch.partition} moved`)
-        const fresh = await unseen(
-          tx,
-          group,
-          decoded.map(({ event }) => event),
-        )
-        for (const one of decoded) {
-          if (!fresh.has(one.event)) counts.push([one.event.type, 'duplicate'])
-          else for (const reaction of one.reactions) counts.push([one.event.type, await settle(tx, one, reaction)])
-        }
+        for (const record of waits) await storeDeadLetter(tx, group, record, BEHIND, now())
+        return settleAll(tx, decoded)
       },
       { locks: locksOf(decoded) },
     )
-    for (const [type, outcome] of counts) outcomes.inc({ group, type, outcome })
+    groupStop.applied(decoded.length)
+    applied([
+      ...counts,
+      ...[...waits].map((record) => ({ type: record.headers.ce_type ?? 'unknown', outcome: 'parked' })),
+    ])
+  }
+
+  /**
+   * What has to wait behind a dead letter of its key. Asked before the transaction: should the last letter go meanwhile,
+   * what is parked is the oldest of its key, and so its turn comes at once (`dueLetters`).
+   */
+  async function parked({ topic, records }: Batch): Promise<Set<BusRecord>> {
+    if (!keyedTopics.includes(topic)) return new Set()
+    const handled = records.filter((record) => handlers.some(({ on }) => on.type === record.headers.ce_type))
+    const keys = handled.map(({ key }) => key)
+    const blocked = keys.length > 0 ? await keysWithLetters(db, group, topic, keys) : new Set()
+    return new Set(handled.filter(({ key }) => blocked.has(key)))
+  }
+
+  function applied(counts: readonly Count[]): void {
+    for (const { type, outcome } of counts) outcomes.inc({ group, type, outcome })
     if (emitted.length > 0 && counts.length > 0) bus.wake()
   }
 
-  async function settle(tx: Tx, { record, event }: Decoded, reaction: Reaction): Promise<string> {
+  async function settleAll(tx: Tx, decoded: readonly Decoded[]): Promise<Count[]> {
+    const counts: Count[] = []
+    const events = decoded.map(({ event }) => event)
+    const fresh = await unseen(tx, group, events)
+    for (const { event, reactions } of decoded) {
+      const { type } = event
+      if (!fresh.has(event)) counts.push({ type, outcome: 'duplicate' })
+      else for (const reaction of reactions) counts.push({ type, outcome: await settle(tx, event, reaction) })
+    }
+    return counts
+  }
+
+  async function settle(tx: Tx, event: Envelope, reaction: Reaction): Promise<string> {
     const outcome = await reaction.handler.handle(event, tx, reaction.prepared)
     if (outcome.kind === 'ok')
       for (const { definition, event: out } of outcome.emit) await publish(tx, definition, [out])
     if (outcome.kind === 'skip') log.debug('event skipped', { id: event.id, reason: outcome.reason })
-    if (outcome.kind === 'dead-letter') await storeDeadLetter(tx, group, record, { ...outcome, attempts: 1 }, now())
+    if (outcome.kind === 'dead-letter') throw new Refused(outcome.code, outcome.reason)
     return outcome.kind
   }
 
@@ -171,28 +214,58 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
     })
     outcomes.inc({ group, type: record.headers.ce_type ?? 'unknown', outcome: 'dead-letter' })
     log.error('event dead-lettered', { position: record.position, code, attempts, error: messageOf(error) })
+    await groupStop.failed()
+  }
+
+  /** Applies the letters whose turn it is through the same handlers; what they waited for may free the next ones. */
+  async function redrive(): Promise<void> {
+    if (!consuming.active()) return
+    for (;;) {
+      const due = await dueLetters(db, group, keyedTopics)
+      if (due.length === 0) return
+      for (const letter of due) await redriveOne(letter)
+    }
+  }
+
+  async function redriveOne(letter: DueLetter): Promise<void> {
+    const { id, record } = letter
+    const again = async () => {
+      const decoded = await decode([record])
+      const counts = await db.transaction(
+        async (tx) => ((await takeLetter(tx, group, letter, now())) ? settleAll(tx, decoded) : null),
+        { locks: locksOf(decoded) },
+      )
+      if (counts === null) return
+      applied(counts)
+      log.info('dead letter applied', { id, by: letter.by })
+    }
+    // Whoever asked sees the answer and can ask again; what was only parked has nobody who does.
+    const tryIt = letter.code === PARKED ? attempt : attemptOnce
+    await tryIt(record.position, again, async (error, attempts) => {
+      const code = codeOf(error)
+      await keepLetter(db, letter, { code, reason: messageOf(error), attempts }, now())
+      log.warn('dead letter failed again', { id, code, error: messageOf(error) })
+    })
   }
 
   const consuming = await bus.consume({
     group,
-    topics: topics as readonly Topic[],
+    topics,
     start: 'earliest',
     maxRecords: options.maxRecords ?? 100,
     apply,
     cursor: (topic, partition) => readCursor(db, group, topic, partition),
   })
+  const everyMs = options.redriveMs ?? REDRIVE_MS
+  const redriving = runPeriodically(`redrive of ${group}`, everyMs, redrive, log)
+  const following = runPeriodically(`stop of ${group}`, everyMs, groupStop.follow, log)
+  const watching = watchLag(group, consuming, { metrics, log })
   return {
     ...consuming,
-    stop: () => {
+    stopped: groupStop.reason,
+    async stop() {
       halt.abort()
-      return consuming.stop()
+      await Promise.all([redriving.stop(), following.stop(), watching.stop(), consuming.stop()])
     },
   }
 }
-
-/** Class 22 is data the database cannot take: it will not take it next time either. */
-const isFinal = (error: unknown) =>
-  (error instanceof Error && 'retriable' in error && error.retriable === false) ||
-  (sqlState(error)?.startsWith('22') ?? false)
-const codeOf = (error: unknown) =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'handler_failed'

@@ -22,6 +22,8 @@ export type Answer = {
   body?: unknown
   /** Sent instead of `body`, as they are. */
   bytes?: Uint8Array
+  /** Sent instead of `body`, piece by piece, as fast as the caller takes it; a failure cuts the answer off. */
+  stream?: AsyncIterable<string>
   type?: string
   headers?: Record<string, string>
 }

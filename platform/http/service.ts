@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import { uuidv7 } from 'uuidv7'
 import type { Authenticate } from '../auth/authenticate.ts'
@@ -121,16 +122,22 @@ function handlersFor(route: Route, options: ServiceOptions): RequestHandler[] {
       traceparent: traceOf(req.headers.traceparent),
       path: url.pathname,
     })
-    send(res, result)
+    await send(res, result)
   }
   return [begin, read, answer]
 }
 
-function send(res: Response, { status, body, bytes, type, headers }: Answer): void {
+async function send(res: Response, { status, body, bytes, stream, type, headers }: Answer): Promise<void> {
   res.status(status).set(headers ?? {})
-  if (bytes !== undefined) res.type(type ?? 'application/octet-stream').send(Buffer.from(bytes))
+  if (stream !== undefined) await pipeline(Readable.from(stream), res.type(type ?? 'text/plain')).catch(unlessGone)
+  else if (bytes !== undefined) res.type(type ?? 'application/octet-stream').send(Buffer.from(bytes))
   else if (body !== undefined) res.type(type ?? 'application/json').send(JSON.stringify(body))
   else res.end()
+}
+
+/** A caller that had enough is no failure. */
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
 }
 
 function onError(log: Log) {

@@ -1,10 +1,25 @@
 import type { Bus } from '../../platform/bus/bus.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Db } from '../../platform/db.ts'
 import type { Answer, Route } from '../../platform/http/route.ts'
 import { eventTypes } from '../../schemas/index.ts'
 import { topicList } from '../../schemas/topics.ts'
+import { deadLetterRoutes } from './dead-letter-routes.ts'
+import { eventRoutes } from './event-routes.ts'
+import { groupRoutes } from './group-routes.ts'
+
+export type DataDeps = { bus: Bus; db: Db; now: Clock }
+
+/** Every call of the data service on port 8090, all for the role `data`. */
+export const dataRoutes = (deps: DataDeps): Route[] => [
+  topicsRoute(deps.bus),
+  ...eventRoutes(deps),
+  ...deadLetterRoutes(deps),
+  ...groupRoutes(deps.db),
+]
 
 /** What data teams ask first: which topics there are, what is in them, and for how long. */
-export function dataRoutes(bus: Bus): Route[] {
+function topicsRoute(bus: Bus): Route {
   async function topics(): Promise<Answer> {
     const extents = await bus.extents(topicList)
     const body = topicList.map((topic) => {
@@ -23,13 +38,11 @@ export function dataRoutes(bus: Bus): Route[] {
     return { status: 200, body: { topics: body, next: null } }
   }
 
-  return [
-    {
-      method: 'GET',
-      path: '/data/topics',
-      summary: 'Topics and what they hold',
-      access: { roles: ['data'] },
-      handle: topics,
-    },
-  ]
+  return {
+    method: 'GET',
+    path: '/data/topics',
+    summary: 'Topics and what they hold',
+    access: { roles: ['data'] },
+    handle: topics,
+  }
 }

@@ -2,6 +2,7 @@ import { openEmbeddedBus } from '../../platform/bus/embedded.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
 import { recordingLog } from '../support/recording-log.ts'
 import { type BusBackend, busContract } from './bus.contract.ts'
+import { deadLetterContract } from './dead-letters.contract.ts'
 
 describe('platform/bus/embedded', () => {
   let database: TestDatabase
@@ -16,13 +17,15 @@ describe('platform/bus/embedded', () => {
   })
   after(() => database.drop())
 
-  busContract('embedded', { membersOfAGroup: 'one active' }, async (): Promise<BusBackend> => {
+  const openBackend = async (): Promise<BusBackend> => {
     const owner = database.as('postgres')
     await owner.query(
-      'truncate platform.event_log, platform.cursors, platform.inbox, platform.dead_letters, public.effects, public.numbers',
+      'truncate platform.event_log, platform.cursors, platform.inbox, platform.dead_letters, platform.group_stops, public.effects, public.numbers',
     )
     const db = database.as('atom_marketplace')
     const bus = openEmbeddedBus({ server: database.server, log: recordingLog().log, dbFor: () => db, appender: db })
     return { bus, db, owner, relayed: async () => true, close: bus.close }
-  })
+  }
+  busContract('embedded', { membersOfAGroup: 'one active' }, openBackend)
+  deadLetterContract('embedded', openBackend)
 })

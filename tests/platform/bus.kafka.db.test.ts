@@ -14,6 +14,7 @@ import { adminOf, brokerForTests, emptyTopics } from '../support/kafka.ts'
 import { recordingLog } from '../support/recording-log.ts'
 import { rejected } from '../support/rejected.ts'
 import { type BusBackend, busContract, echoTopic, topic } from './bus.contract.ts'
+import { deadLetterContract, stateTopic } from './dead-letters.contract.ts'
 
 describe('platform/bus/kafka', function () {
   this.timeout(30_000)
@@ -40,21 +41,32 @@ describe('platform/bus/kafka', function () {
   const open = (more: { produceTimeoutMs?: number } = {}) => {
     const { log, lines } = recordingLog()
     const metrics = createMetrics()
-    const opened = openKafkaBus({ brokers: kafka.brokers, topics: [topic, echoTopic], log, metrics, ...more })
+    const opened = openKafkaBus({
+      brokers: kafka.brokers,
+      topics: [topic, echoTopic, stateTopic],
+      log,
+      metrics,
+      ...more,
+    })
     return opened.then((bus) => ({ bus, lines, metrics }))
   }
 
-  busContract('kafka', { membersOfAGroup: 'share partitions' }, async (): Promise<BusBackend> => {
+  const openBackend = async (): Promise<BusBackend> => {
     const owner = database.as('postgres')
     await owner.query(
-      'truncate platform.event_log, platform.cursors, platform.inbox, platform.dead_letters, public.effects, public.numbers',
+      'truncate platform.event_log, platform.cursors, platform.inbox, platform.dead_letters, platform.group_stops, public.effects, public.numbers',
     )
-    await emptyTopics(admin, [topic.name, echoTopic.name])
+    await emptyTopics(admin, [topic.name, echoTopic.name, stateTopic.name])
     const { log } = recordingLog()
     const { bus: direct } = await open()
     const relayDb = database.as('atom_relay')
     const outbox = openEmbeddedBus({ server: database.server, log, dbFor: () => relayDb, appender: relayDb })
-    const { bus, consuming } = await startRelay({ outbox, kafka: direct, db: relayDb, topics: [topic, echoTopic] })
+    const { bus, consuming } = await startRelay({
+      outbox,
+      kafka: direct,
+      db: relayDb,
+      topics: [topic, echoTopic, stateTopic],
+    })
     return {
       bus,
       db: database.as('atom_marketplace'),
@@ -66,7 +78,9 @@ describe('platform/bus/kafka', function () {
         await bus.close()
       },
     }
-  })
+  }
+  busContract('kafka', { membersOfAGroup: 'share partitions' }, openBackend)
+  deadLetterContract('kafka', openBackend)
 
   describe('what only Kafka does', () => {
     let opened: { bus: Bus; lines: { message: string }[]; metrics: ReturnType<typeof createMetrics> }

@@ -25,6 +25,8 @@ function sink(after: (nth: number) => void): { bus: Bus; sent: string[]; records
     },
     consume: refuse,
     extents: refuse,
+    bounds: refuse,
+    read: refuse,
     wake: refuse,
     close: async () => {},
   }

@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const LONG: Record<string, string> = {
   'consumers/governance/training/fragments.ts': 'a list of text fragments, not code',
   'tests/platform/bus.contract.ts': 'one suite for both backends of the bus',
+  'tests/platform/bus.kafka.db.test.ts': 'one real broker, started once, for all that is said of it',
   'tests/portal/web/page.test.ts': 'one browser, opened once, for every view of the page',
 }
 

@@ -5,6 +5,7 @@ import type { Topic } from '../../schemas/topics.ts'
 import type { Clock } from '../clock.ts'
 import type { Db, Tx } from '../db.ts'
 import { messageOf } from '../errors.ts'
+import { fault } from '../fault.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { fromRecord } from './binary-mode.ts'
@@ -115,28 +116,34 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
 
   async function applyWhole(batch: Batch): Promise<void> {
     const decoded = await decode(batch.records)
+    fault('runner.after-prepare', group)
     const counts: [string, string][] = []
     await db.transaction(
       async (tx) => {
         if (!(await moveCursor(tx, group, batch))) throw new Fenced(`${batch.topic}/${batch.partition} moved`)
+        fault('runner.after-cursor', group)
         const fresh = await unseen(
           tx,
           group,
           decoded.map(({ event }) => event),
         )
+        fault('runner.after-inbox', group)
         for (const one of decoded) {
           if (!fresh.has(one.event)) counts.push([one.event.type, 'duplicate'])
           else for (const reaction of one.reactions) counts.push([one.event.type, await settle(tx, one, reaction)])
         }
+        fault('runner.before-commit', group)
       },
       { locks: locksOf(decoded) },
     )
+    fault('runner.after-commit', group)
     for (const [type, outcome] of counts) outcomes.inc({ group, type, outcome })
     if (emitted.length > 0 && counts.length > 0) bus.wake()
   }
 
   async function settle(tx: Tx, { record, event }: Decoded, reaction: Reaction): Promise<string> {
     const outcome = await reaction.handler.handle(event, tx, reaction.prepared)
+    fault('runner.after-effects', group)
     if (outcome.kind === 'ok')
       for (const { definition, event: out } of outcome.emit) await publish(tx, definition, [out])
     if (outcome.kind === 'skip') log.debug('event skipped', { id: event.id, reason: outcome.reason })
@@ -168,8 +175,11 @@ export async function runConsumer(options: RunnerOptions): Promise<Consuming> {
     const code = codeOf(error)
     await db.transaction(async (tx) => {
       if (!(await moveCursor(tx, group, batch))) throw new Fenced(`${batch.topic}/${batch.partition} moved`)
+      fault('dead-letter.after-cursor', group)
       await storeDeadLetter(tx, group, record, { code, reason: messageOf(error), attempts }, now())
+      fault('dead-letter.before-commit', group)
     })
+    fault('dead-letter.after-commit', group)
     outcomes.inc({ group, type: record.headers.ce_type ?? 'unknown', outcome: 'dead-letter' })
     log.error('event dead-lettered', { position: record.position, code, attempts, error: messageOf(error) })
   }

@@ -1,27 +1,39 @@
 import { kafkaMissing } from '../../deploy/kafka/jars.ts'
 import { messageOf } from '../../platform/errors.ts'
-import { type PointRun, pointRuns, runPoint } from './at-points.ts'
+import { pointRuns, runChain, runPoint } from './at-points.ts'
 import { type Case, everywhere, ofBrokers } from './cases.ts'
 import type { Finding } from './oracle.ts'
 import { openStage, type Stage } from './stage.ts'
 import { type Backend, openWorld } from './world.ts'
 
 type Row = Finding & { fault: string; backend: string; kills: number; seconds: number }
-type Job = { fault: string; run(stage: Stage): Promise<Finding & { kills: number }> }
+type Done = Finding & { fault: string; kills: number; seconds: number }
+type Job = { fault: string; run(stage: Stage): Promise<Done[]> }
 /** Works off its jobs one after the other on a world of its own; lanes may share a list. */
 type Lane = { backend: Backend; brokers: 1 | 3; jobs: Job[] }
 
 /** Most of a run is waiting for starts and sessions, so some lanes go side by side even on two cores. */
 const LANES_AT_ONCE = 4
+/** Points in one chain of processes; the loads of all of them are compared when the last process runs. */
+const CHAIN = 8
 const usage = 'npm run faults [-- --short] [-- --backend embedded|kafka|both] [-- --only TEXT]'
 
 function lanesOf(backend: Backend, long: boolean, only: string | undefined): Lane[] {
-  const wanted = ({ fault }: Job) => only === undefined || fault.includes(only)
+  const wanted = ({ fault }: Pick<Job, 'fault'>) => only === undefined || fault.includes(only)
   const ofCases = (cases: readonly Case[]) =>
-    cases.map(({ fault, run }): Job => ({ fault, run: (stage) => run(stage, long) })).filter(wanted)
-  const points = pointRuns(backend, long)
-    .map((one: PointRun): Job => ({ fault: `dies at ${one.spec}`, run: (stage) => runPoint(stage, one) }))
-    .filter(wanted)
+    cases.map(({ fault, run }): Job => single(fault, (stage) => run(stage, long))).filter(wanted)
+  const runs = pointRuns(backend, long).filter(({ spec }) => wanted({ fault: `dies at ${spec}` }))
+  const points = runs
+    .filter(({ drive }) => drive !== 'usage')
+    .map((one) => single(`dies at ${one.spec}`, (stage) => runPoint(stage, one)))
+  const chained = runs.filter(({ drive }) => drive === 'usage')
+  for (let at = 0; at < chained.length; at += CHAIN) {
+    const chain = chained.slice(at, at + CHAIN)
+    points.unshift({
+      fault: `dies at ${chain.map(({ spec }) => spec).join(', ')}`,
+      run: (stage) => runChain(stage, chain),
+    })
+  }
   const lane = (jobs: Job[], brokers: 1 | 3 = 1): Lane => ({ backend, brokers, jobs })
   if (backend === 'embedded') return [lane(ofCases(everywhere)), lane(points)]
   // A killed member of a Kafka group is missed after 10 s only: more lanes wait at the same time.
@@ -35,11 +47,11 @@ async function work({ backend, brokers, jobs }: Lane, rows: Row[]): Promise<void
     try {
       stage = await openStage(world)
       for (let job = jobs.shift(); job; job = jobs.shift()) {
-        const row = await attempt(job, stage, brokers === 3 ? 'kafka × 3' : backend)
-        rows.push(row)
-        process.stdout.write(`${line(row)}\n`)
+        const done = await attempt(job, stage, brokers === 3 ? 'kafka × 3' : backend)
+        rows.push(...done)
+        for (const row of done) process.stdout.write(`${line(row)}\n`)
         // What the failed run left behind would be found again by the next one.
-        if (failed(row)) break
+        if (done.some(failed)) break
       }
     } catch (error) {
       if (stage) throw error
@@ -51,13 +63,23 @@ async function work({ backend, brokers, jobs }: Lane, rows: Row[]): Promise<void
   }
 }
 
-async function attempt({ fault, run }: Job, stage: Stage, backend: string): Promise<Row> {
+function single(fault: string, run: (stage: Stage) => Promise<Finding & { kills: number }>): Job {
+  return {
+    fault,
+    async run(stage) {
+      const begun = performance.now()
+      return [{ fault, ...(await run(stage)), seconds: (performance.now() - begun) / 1_000 }]
+    },
+  }
+}
+
+async function attempt({ fault, run }: Job, stage: Stage, backend: string): Promise<Row[]> {
   const begun = performance.now()
-  const seconds = () => (performance.now() - begun) / 1_000
   try {
-    return { fault, backend, ...(await run(stage)), seconds: seconds() }
+    return (await run(stage)).map((done) => ({ ...done, backend }))
   } catch (error) {
-    return { ...nothing(fault), backend, wrong: [messageOf(error)], seconds: seconds() }
+    const seconds = (performance.now() - begun) / 1_000
+    return [{ ...nothing(fault), backend, wrong: [messageOf(error)], seconds }]
   }
 }
 
@@ -121,6 +143,7 @@ async function main(args: readonly string[]): Promise<number> {
   return bad.length === 0 && rows.length > 0 ? 0 : 1
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {

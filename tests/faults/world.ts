@@ -48,6 +48,11 @@ export async function openWorld(backend: Backend, brokers: 1 | 3 = 1): Promise<W
     backend === 'kafka' ? await startKafka({ folder: join(home.folder, 'kafka'), brokers, log: silentLog }) : undefined
   const owner = openDb({ socketFolder: server.socketFolder, database: 'faults_test' }, 'postgres', 4)
   const children = new Set<Running>()
+  // Ended from outside: the database and the brokers notice by themselves, the services' processes would stay.
+  const endAll = () => {
+    for (const one of children) void one.signal('SIGKILL')
+  }
+  process.once('exit', endAll)
   const databaseUrl = (at?: { port: number }) =>
     `postgresql://postgres@${at ? `127.0.0.1:${at.port}` : encodeURIComponent(server.socketFolder)}/faults_test`
 
@@ -85,6 +90,7 @@ export async function openWorld(backend: Backend, brokers: 1 | 3 = 1): Promise<W
       process.kill(Number(file.split('\n')[0]), 'SIGQUIT')
     },
     async close() {
+      process.off('exit', endAll)
       await Promise.all([...children].map((one) => one.signal('SIGKILL')))
       await owner.close()
       await server.stop()

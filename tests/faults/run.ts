@@ -4,7 +4,7 @@ import { pointRuns, runChain, runPoint } from './at-points.ts'
 import { type Case, everywhere, ofBrokers } from './cases.ts'
 import type { Finding } from './oracle.ts'
 import { openStage, type Stage } from './stage.ts'
-import { type Backend, openWorld } from './world.ts'
+import { type Backend, openWorld, type World } from './world.ts'
 
 type Row = Finding & { fault: string; backend: string; kills: number; seconds: number }
 type Done = Finding & { fault: string; kills: number; seconds: number }
@@ -42,9 +42,10 @@ function lanesOf(backend: Backend, long: boolean, only: string | undefined): Lan
 
 async function work({ backend, brokers, jobs }: Lane, rows: Row[]): Promise<void> {
   while (jobs.length > 0) {
+    let world: World | undefined
     let stage: Stage | undefined
-    const world = await openWorld(backend, brokers)
     try {
+      world = await openWorld(backend, brokers)
       stage = await openStage(world)
       for (let job = jobs.shift(); job; job = jobs.shift()) {
         const done = await attempt(job, stage, brokers === 3 ? 'kafka × 3' : backend)
@@ -58,7 +59,7 @@ async function work({ backend, brokers, jobs }: Lane, rows: Row[]): Promise<void
       rows.push({ ...nothing('start'), backend, wrong: [messageOf(error)] })
       return
     } finally {
-      await world.close()
+      await world?.close()
     }
   }
 }

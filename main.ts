@@ -15,6 +15,7 @@ import { openTokenIssuer } from './platform/auth/tokens.ts'
 import { systemClock as now } from './platform/clock.ts'
 import { type Db, openDb, type Server } from './platform/db.ts'
 import { messageOf } from './platform/errors.ts'
+import { armFault } from './platform/fault.ts'
 import { lockFile } from './platform/file-lock.ts'
 import { createHealth, type HealthCheck } from './platform/http/health.ts'
 import { createService, listen, localUrl, type RunningService } from './platform/http/service.ts'
@@ -180,6 +181,10 @@ async function main(): Promise<void> {
   const settings = readSettings(settingDefinitions, process.env)
   for (const name of unknownSettings(settingDefinitions, process.env, clientSettings))
     process.stderr.write(`${name} is not a setting of this version and is ignored\n`)
+  if (process.env.ATOM_FAULT) {
+    if (settings.nodeEnv === 'production') throw new Error('ATOM_FAULT kills the process: not with NODE_ENV=production')
+    armFault(process.env.ATOM_FAULT)
+  }
   const names = serviceNames(process.argv.slice(2))
   const home = resolve(settings.home)
   await mkdir(home, { recursive: true, mode: 0o711 })

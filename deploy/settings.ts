@@ -97,4 +97,5 @@ export const clientSettings = [
   'ATOM_TOOLS',
   'ATOM_PYTHON_ENV',
   'ATOM_SDK_CREDENTIALS',
+  'ATOM_FAULT',
 ]

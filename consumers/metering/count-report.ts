@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Static } from '@sinclair/typebox'
 import { execute, rows, type Tx } from '../../platform/db.ts'
 import { decimal, formatDecimal } from '../../platform/decimal.ts'
+import { fault } from '../../platform/fault.ts'
 import { periodOf } from '../../platform/utc-time.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { UsageRecord, usageReported } from '../../schemas/events/usage.reported.ts'
@@ -26,8 +27,11 @@ export async function countReport(
   const { tenant, report_id, reporter, received_at, root, records, indexes } = report.data
   const keyed = records.map((record, place) => keyOf(record, indexes?.[place] ?? place))
   const { fresh, exceptions } = await dedupe(tx, tenant, received_at, keyed)
+  fault('count.after-dedupe')
   await addToRollups(tx, tenant, fresh)
+  fault('count.after-rollups')
   const late = await markPeriods(tx, tenant, fresh, now)
+  fault('count.after-marks')
   exceptions.push(
     ...fresh.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
   )

@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { execute, row, type Tx } from '../../platform/db.ts'
 import { decimal, formatDecimal } from '../../platform/decimal.ts'
+import { fault } from '../../platform/fault.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
 import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
@@ -29,6 +30,7 @@ export async function issuePeriod(deps: MeteringDeps, period: string): Promise<s
   const issued: string[] = []
   for (const { tenant } of open) {
     const number = await perTenant(deps, tenant, () => issueOne(deps, tenant, period))
+    fault('issue.after-commit')
     if (number) issued.push(number)
   }
   if (issued.length > 0) deps.wake()
@@ -65,6 +67,7 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
       const live = await rateLive(tx, tenant, period, partnerSharePercent)
       if (live.rated.lines.length === 0) return null
       const number = await takeNumber(tx)
+      fault('issue.after-number')
       const body = Buffer.from(JSON.stringify(invoiceBody(tenant, period, live, { status: 'issued', number }, at)))
       const sha256 = createHash('sha256').update(body).digest('hex')
       await execute(
@@ -74,7 +77,9 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
          where tenant = ? and period = ?`,
         [live.rated.currency, number, body, sha256, at, tenant, period],
       )
+      fault('issue.after-freeze')
       await post(tx, tenant, live.id, live.rated, at)
+      fault('issue.after-posting')
       await execute(tx, 'delete from metering.late_periods where tenant = ? and period = any(?::text[])', [
         tenant,
         live.billsLate,
@@ -84,6 +89,7 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
         { source: SOURCE, now: at, subject: tenant },
       )
       await publish(tx, invoiceIssued, [event])
+      fault('issue.before-commit')
       return number
     },
     { locks: [keyLock(invoiceIssued.topic, tenant)] },

@@ -1,5 +1,6 @@
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { execute, row } from '../../platform/db.ts'
+import { fault } from '../../platform/fault.ts'
 import { invoiceUpdated } from '../../schemas/events/invoice.updated.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { rateLive } from './invoice.ts'
@@ -35,13 +36,16 @@ async function refreshOne({ allTenants, now, partnerSharePercent }: MeteringDeps
         tenant,
         period,
       ])
+      fault('refresh.after-rating')
       const event = invoiceUpdated.create(snapshotOf(tenant, period, 'gathering', live, at), {
         source: SOURCE,
         now: at,
         subject: tenant,
       })
       await publish(tx, invoiceUpdated, [event])
+      fault('refresh.before-commit')
     },
     { locks: [keyLock(invoiceUpdated.topic, tenant)] },
   )
+  fault('refresh.after-commit')
 }

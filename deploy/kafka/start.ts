@@ -93,7 +93,8 @@ async function launch({ jars, home, ports, index, clusterId }: Launch): Promise<
   const properties = join(folder, 'server.properties')
   await mkdir(folder, { recursive: true })
   await writeFile(properties, serverProperties(index, ports, join(folder, 'data')))
-  const format = ['format', '-t', clusterId, '-c', properties, '--ignore-formatted']
+  // One word: an id may begin with a dash, and as a word of its own it would be read as an option.
+  const format = ['format', `--cluster-id=${clusterId}`, '-c', properties, '--ignore-formatted']
   await run('java', ['-cp', jars, '-Xmx128m', ...JVM, 'kafka.tools.StorageTool', ...format])
   const logFile = join(folder, 'broker.log')
   const logging = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'

@@ -1,6 +1,7 @@
 import type { Topic } from '../../schemas/topics.ts'
 import { type Db, rows, type Server } from '../db.ts'
 import { messageOf } from '../errors.ts'
+import { fault } from '../fault.ts'
 import type { Log } from '../log.ts'
 import { holdSessionLock } from '../session-lock.ts'
 import type { Batch, Bus, ConsumeOptions, Consuming, Extent, Lag } from './bus.ts'
@@ -94,7 +95,10 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
   return {
     name: 'embedded',
     async produce(records) {
-      await appender.transaction((tx) => append(tx, records))
+      await appender.transaction(async (tx) => {
+        await append(tx, records)
+        fault('produce.before-commit')
+      })
       wake()
     },
     consume,

@@ -1,5 +1,6 @@
 import type { Topic } from '../../schemas/topics.ts'
 import type { Db } from '../db.ts'
+import { fault } from '../fault.ts'
 import type { Batch, Bus, BusRecord, Consuming, OutgoingRecord } from './bus.ts'
 import { moveCursor, readCursor } from './effects.ts'
 
@@ -27,7 +28,13 @@ export async function startRelay({ outbox, kafka, db, topics }: RelayOptions): P
 
   async function apply(batch: Batch): Promise<void> {
     await kafka.produce(batch.records.map((record) => outgoing(record, byName)))
-    const moved = await db.transaction((tx) => moveCursor(tx, GROUP, batch))
+    fault('relay.after-produce')
+    const moved = await db.transaction(async (tx) => {
+      const done = await moveCursor(tx, GROUP, batch)
+      fault('relay.before-commit')
+      return done
+    })
+    fault('relay.after-commit')
     if (!moved) throw new Error(`${batch.topic}/${batch.partition} was relayed by another process`)
   }
 

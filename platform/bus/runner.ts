@@ -5,6 +5,7 @@ import { currentEvent } from '../../schemas/upcast.ts'
 import type { Clock } from '../clock.ts'
 import type { Db, Tx } from '../db.ts'
 import { messageOf } from '../errors.ts'
+import { fault } from '../fault.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { runPeriodically } from '../periodic.ts'
@@ -135,14 +136,19 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
   async function applyWhole(batch: Batch): Promise<void> {
     const waits = await parked(batch)
     const decoded = await decode(batch.records.filter((record) => !waits.has(record)))
+    fault('runner.after-prepare', group)
     const counts = await db.transaction(
       async (tx) => {
         if (!(await moveCursor(tx, group, batch))) throw new Fenced(`${batch.topic}/${batch.partition} moved`)
+        fault('runner.after-cursor', group)
         for (const record of waits) await storeDeadLetter(tx, group, record, BEHIND, now())
-        return settleAll(tx, decoded)
+        const settled = await settleAll(tx, decoded)
+        fault('runner.before-commit', group)
+        return settled
       },
       { locks: locksOf(decoded) },
     )
+    fault('runner.after-commit', group)
     groupStop.applied(decoded.length)
     applied([
       ...counts,
@@ -171,6 +177,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     const counts: Count[] = []
     const events = decoded.map(({ event }) => event)
     const fresh = await unseen(tx, group, events)
+    fault('runner.after-inbox', group)
     for (const { event, reactions } of decoded) {
       const { type } = event
       if (!fresh.has(event)) counts.push({ type, outcome: 'duplicate' })
@@ -181,6 +188,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
 
   async function settle(tx: Tx, event: Envelope, reaction: Reaction): Promise<string> {
     const outcome = await reaction.handler.handle(event, tx, reaction.prepared)
+    fault('runner.after-effects', group)
     if (outcome.kind === 'ok')
       for (const { definition, event: out } of outcome.emit) await publish(tx, definition, [out])
     if (outcome.kind === 'skip') log.debug('event skipped', { id: event.id, reason: outcome.reason })
@@ -210,8 +218,11 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     const code = codeOf(error)
     await db.transaction(async (tx) => {
       if (!(await moveCursor(tx, group, batch))) throw new Fenced(`${batch.topic}/${batch.partition} moved`)
+      fault('dead-letter.after-cursor', group)
       await storeDeadLetter(tx, group, record, { code, reason: messageOf(error), attempts }, now())
+      fault('dead-letter.before-commit', group)
     })
+    fault('dead-letter.after-commit', group)
     outcomes.inc({ group, type: record.headers.ce_type ?? 'unknown', outcome: 'dead-letter' })
     log.error('event dead-lettered', { position: record.position, code, attempts, error: messageOf(error) })
     await groupStop.failed()

@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7'
 import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { execute, rows, type Tx } from '../../platform/db.ts'
+import { fault } from '../../platform/fault.ts'
 import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
@@ -73,6 +74,7 @@ export function reviewRoutes(deps: MarketplaceDeps): Route[] {
       scope,
       locks: [keyLock(wpkReviewed.topic, name)],
     })
+    fault('review.after-commit')
     deps.wake()
     return { status: 200, body: { id: call.params.id, status } }
   }
@@ -91,13 +93,16 @@ export function reviewRoutes(deps: MarketplaceDeps): Route[] {
        set status = ?, reason = ?, claimed_by = ?, claimed_until = null where org = ? and id = ?`,
       [status, justification, approver, version.org, version.id],
     )
+    fault('review.after-version')
     await recordDecision(tx, { version, decision, approver, kind: 'person', justification, before, after, now })
+    fault('review.after-decision')
     const { id, org, name, digest } = version
     const event = wpkReviewed.create(
       { id, org, name, version: version.version, digest, decision, approver, justification, before, after },
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkReviewed, [event])
+    fault('review.before-commit')
     return status
   }
 

@@ -4,6 +4,7 @@ import { scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { execute, row, rows, type Tx } from '../../platform/db.ts'
 import { parseDocument } from '../../platform/document.ts'
+import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
@@ -33,6 +34,7 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
       (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call }),
       { scope, locks },
     )
+    fault('upload.after-commit')
     if (created) deps.wake()
     return { status: created ? 202 : 200, body: answerOf(version, deps.publicUrl()) }
   }
@@ -60,6 +62,7 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     if (existing)
       throw marketplaceError('version_exists', `${name}@${version} exists with other bytes; raise the version`)
     const digest = await storeArtifact(tx, org, bytes, now)
+    fault('upload.after-artifact')
     const due = new Date(now.getTime() + deps.reviewTargetHours * 3_600_000)
     const stored = await row<VersionRow>(
       tx,
@@ -86,12 +89,14 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
       ],
     )
     const created = stored as VersionRow
+    fault('upload.after-version')
     const { id } = created
     const event = wpkSubmitted.create(
       { id, org, name, version, digest, media_type: mediaType, key_id: signature.keyId },
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])
+    fault('upload.before-commit')
     return { version: created, created: true }
   }
 

@@ -4,6 +4,7 @@ import { toRecord } from '../../platform/bus/binary-mode.ts'
 import type { Bus } from '../../platform/bus/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { type Db, rows } from '../../platform/db.ts'
+import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { merkleRoot } from '../../platform/merkle.ts'
 import { OrgId } from '../../schemas/envelope.ts'
@@ -55,7 +56,9 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
         { source: `//atom/usage/${reporter}`, now: at, id: `${report_id}/${tenant}`, traceparent: call.traceparent },
       ),
     )
+    fault('usage.before-produce')
     await bus.produce(events.map((event) => toRecord(event, usageReported.topic)))
+    fault('usage.after-produce')
     return { report_id, accepted: kept.length, rejected, receipt: { root, count: kept.length } }
   }
 

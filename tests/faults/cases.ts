@@ -1,0 +1,210 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { partitionOf } from '../../platform/bus/partition.ts'
+import { freshHome } from '../../reports/running-system.ts'
+import { topics } from '../../schemas/topics.ts'
+import { adminOf } from '../support/kafka.ts'
+import type { Finding } from './oracle.ts'
+import { openPgProxy } from './pg-proxy.ts'
+import { deadLettersOf, type Stage, TENANT } from './stage.ts'
+import type { World } from './world.ts'
+
+export type Case = { fault: string; run(stage: Stage, long: boolean): Promise<Finding & { kills: number }> }
+const BILLING = ['billing']
+
+/** Edge, consumer, rating and, on Kafka, the relay are in the process that is killed. */
+const killLoop: Case = {
+  fault: 'SIGKILL of the process, in a loop',
+  async run(stage, long) {
+    const { world } = stage
+    const load = stage.load('killed', () => world.home.urls.billing, { everyMs: 5 })
+    // Kafka gives a dead member's partitions away only when its session is over, so some lives are longer than that.
+    const kills = long ? 50 : world.backend === 'kafka' ? 5 : 12
+    for (let kill = 0; kill < kills; kill++) {
+      const running = await world.start(BILLING)
+      await pause(world.backend === 'kafka' && kill % 2 === 1 ? 12_000 : 100 + ((kill * 337) % 900))
+      await running.signal('SIGKILL')
+    }
+    const last = await world.start(BILLING)
+    const finding = await stage.check('killed', load, last)
+    await last.signal('SIGTERM')
+    return { ...finding, kills }
+  },
+}
+
+const postgresCrash: Case = {
+  fault: 'Postgres stopped at once (SIGQUIT)',
+  async run(stage, long) {
+    const { world } = stage
+    const running = await world.start(BILLING)
+    const load = stage.load('crashed', () => running.urls.billing, { everyMs: 5 })
+    const kills = long ? 20 : 4
+    for (let kill = 0; kill < kills; kill++) {
+      await load.more(400)
+      await pause(200)
+      await world.crashDatabase()
+      await load.more(400)
+    }
+    const finding = await stage.check('crashed', load, running)
+    await running.signal('SIGTERM')
+    return { ...finding, kills }
+  },
+}
+
+const eatenReply: Case = {
+  fault: 'the reply to COMMIT eaten, connection cut',
+  async run(stage, long) {
+    const { world } = stage
+    const proxy = await openPgProxy(world.socketFolder)
+    const running = await world.start(BILLING, { env: { DATABASE_URL: world.databaseUrl(proxy) } })
+    const load = stage.load('eaten', () => running.urls.billing, { everyMs: 5 })
+    proxy.eatEvery(17)
+    const wanted = long ? 100 : 12
+    const deadline = performance.now() + 120_000
+    while (proxy.eaten() < wanted && performance.now() < deadline) await pause(20)
+    proxy.eatEvery(0)
+    const finding = await stage.check('eaten', load, running)
+    const kills = proxy.eaten()
+    if (kills < wanted) finding.wrong.push(`only ${kills} of ${wanted} replies were eaten`)
+    await running.signal('SIGTERM')
+    await proxy.close()
+    return { ...finding, kills }
+  },
+}
+
+const zombie: Case = {
+  fault: 'SIGSTOP for longer than the session, another takes over, SIGCONT',
+  async run(stage, long) {
+    const { world } = stage
+    const [first, ports] = [await world.start(BILLING), await freshHome()]
+    let url = first.urls.billing
+    const load = stage.load('frozen', () => url, { everyMs: 2, lanes: 8 })
+    await load.more(500)
+    const second = await world.start(BILLING, { home: ports })
+    const kills = long ? 5 : 1
+    let takenOver = 0
+    for (let n = 0; n < kills; n++) {
+      await load.more(500)
+      url = second.urls.billing
+      first.signal('SIGSTOP').catch(() => {})
+      await endSessionsOf(world, first.pid)
+      const before = await countedBy(world, 'frozen')
+      // Longer than Kafka's session (10 s) and than the 5 s after which the database ends an idle transaction.
+      await pause(15_000)
+      if ((await countedBy(world, 'frozen')) > before) takenOver += 1
+      first.signal('SIGCONT').catch(() => {})
+      url = first.urls.billing
+      await load.more(500)
+    }
+    const finding = await stage.check('frozen', load, first)
+    if (takenOver < kills) finding.wrong.push('nobody took over')
+    await Promise.all([first, second].map((one) => one.signal('SIGTERM')))
+    await ports.remove()
+    return { ...finding, kills }
+  },
+}
+
+/** What the server's keepalive does to a peer that stopped answering: the sessions holding group locks end. */
+async function endSessionsOf(world: World, _pid: number): Promise<void> {
+  await world.owner.query(
+    `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and database =
+       (select oid from pg_database where datname = current_database())`,
+  )
+}
+
+async function countedBy(world: World, name: string): Promise<number> {
+  const [found] = await world.owner.query<{ n: number }>(
+    "select coalesce(sum(records), 0)::int as n from metering.rollups where dimensions->>'load' = ?",
+    [name],
+  )
+  return found?.n ?? 0
+}
+
+const rarePoison: Case = {
+  fault: 'poison, 1 in 10,000 records',
+  async run(stage, long) {
+    const running = await stage.world.start(BILLING)
+    const load = stage.load('rare', () => running.urls.billing, { perReport: 100 })
+    const ids: string[] = []
+    for (let round = 0; round < (long ? 20 : 2); round++) {
+      await load.more(5_000)
+      ids.push(...(await stage.poison(1)))
+      await load.more(5_000)
+    }
+    const finding = await stage.check('rare', load, running)
+    const times = await deadLettersOf(stage.world, ids)
+    if (times.some((n) => n !== 1)) finding.wrong.push(`poison was put aside ${times.join(', ')} times`)
+    await running.signal('SIGTERM')
+    return { ...finding, kills: ids.length }
+  },
+}
+
+/** What a group does with it, put aside or stop, it does to no record that is good and came before. */
+const onlyPoison: Case = {
+  fault: 'poison, 100 %',
+  async run(stage) {
+    const running = await stage.world.start(BILLING)
+    const load = stage.load('only', () => running.urls.billing)
+    await load.more(500)
+    const finding = await stage.check('only', load, running)
+    const ids = await stage.poison(60)
+    const aside = async () => (await deadLettersOf(stage.world, ids)).reduce((sum, n) => sum + n, 0)
+    for (let before = -1; before !== (await aside()); ) {
+      before = await aside()
+      await pause(3_000)
+    }
+    const times = await deadLettersOf(stage.world, ids)
+    const repeated = times.filter((n) => n > 1).length
+    if (repeated > 0) finding.wrong.push(`${repeated} poison events were put aside more than once`)
+    if (times[0] !== 1) finding.wrong.push('the first poison event was not put aside')
+    await running.signal('SIGTERM')
+    return { ...finding, kills: ids.length }
+  },
+}
+
+const brokerFault = (
+  fault: string,
+  seconds: number,
+  signal: NodeJS.Signals,
+  undo: (world: World, broker: number) => Promise<void>,
+): Case => ({
+  fault,
+  async run(stage, long) {
+    const { world } = stage
+    const name = fault.replaceAll(/[^a-z]/gi, '-')
+    const running = await world.start(BILLING)
+    const load = stage.load(name, () => running.urls.billing, { everyMs: 5 })
+    const kills = long ? 5 : 1
+    for (let n = 0; n < kills; n++) {
+      await load.more(400)
+      const leader = await leaderOf(world)
+      world.kafka?.broker(leader).kill(signal)
+      await pause(seconds * 1_000)
+      await load.more(400)
+      await undo(world, leader)
+      await load.more(400)
+    }
+    const finding = await stage.check(name, load, running)
+    await running.signal('SIGTERM')
+    return { ...finding, kills }
+  },
+})
+
+async function leaderOf({ kafka }: World): Promise<number> {
+  const admin = await adminOf(kafka as NonNullable<typeof kafka>)
+  const { topics: found } = await admin.fetchTopicMetadata({ topics: [topics.usage.name] })
+  await admin.disconnect()
+  const partition = partitionOf(TENANT, topics.usage.partitions)
+  return (found[0]?.partitions.find((one) => one.partitionId === partition)?.leader ?? 1) - 1
+}
+
+const comeBack = async ({ kafka }: World, broker: number) => kafka?.restart(broker)
+
+export const everywhere: readonly Case[] = [killLoop, postgresCrash, eatenReply, zombie, rarePoison, onlyPoison]
+/** On a cluster of three. */
+export const ofBrokers: readonly Case[] = [
+  brokerFault('SIGKILL of the leading broker', 1, 'SIGKILL', comeBack),
+  brokerFault('SIGSTOP of the leading broker', 8, 'SIGSTOP', async ({ kafka }, broker) =>
+    kafka?.broker(broker).kill('SIGCONT'),
+  ),
+  brokerFault('restart of the leading broker', 0, 'SIGTERM', comeBack),
+]

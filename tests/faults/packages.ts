@@ -1,0 +1,71 @@
+import { sign } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { packageBytes } from '../support/packages.ts'
+import type { Finding } from './oracle.ts'
+import { insist, type Stage } from './stage.ts'
+import type { Running } from './world.ts'
+
+const EVENTS = ['wpk.submitted', 'wpk.verdict', 'wpk.reviewed', 'wpk.published']
+
+/** One package from upload to publication; every step may be repeated after a crash, and none may happen twice. */
+export async function publishPackage({ orgs }: Stage, running: Running, name: string): Promise<void> {
+  const bytes = packageBytes({ name })
+  const { tokens, private_key_path } = orgs.demo
+  const signature = sign('sha256', bytes, await readFile(private_key_path, 'utf8')).toString('base64')
+  const partner = { token: tokens.partner, service: 'marketplace' as const }
+  const body = { content: bytes.toString('base64'), content_encoding: 'base64', signature }
+  const uploaded = await insist(running, 'POST', '/wpk/upload', { ...partner, body })
+  const { id } = uploaded.body as { id: string }
+  const status = (...wanted: string[]) =>
+    insist(running, 'GET', `/wpk/${id}`, partner, ({ body: version }) =>
+      wanted.includes((version as { status: string }).status),
+    )
+  await status('in_review', 'approved', 'published')
+  const review = { decision: 'approve', justification: 'read whole' }
+  const reviewer = { token: orgs.atom.tokens.reviewer as string, service: 'marketplace' as const }
+  // 409: the decision was stored before the crash that ate the answer.
+  await insist(
+    running,
+    'POST',
+    `/wpk/review/${id}`,
+    { ...reviewer, body: review },
+    ({ status: code }) => code === 200 || code === 409,
+  )
+  await status('published')
+}
+
+/** Each package has one version, one decision, and each of its events once. */
+export async function packagesFound({ world }: Stage, names: readonly string[]): Promise<Finding> {
+  const versions = await world.owner.query<{ name: string; versions: number; published: number; decisions: number }>(
+    `select v.name, count(distinct v.id)::int as versions, count(d.id)::int as decisions,
+       (count(distinct v.id) filter (where v.status = 'published'))::int as published
+     from marketplace.versions v left join marketplace.decisions d on d.org = v.org and d.version_id = v.id
+     where v.name = any(?::text[]) group by v.name`,
+    [names],
+  )
+  const events = await world.owner.query<{ key: string; type: string; n: number }>(
+    `select key, headers->>'ce_type' as type, count(*)::int as n from platform.event_log
+     where topic = 'atom.wpk' and key = any(?::text[]) group by 1, 2`,
+    [names],
+  )
+  const wrong: string[] = []
+  let double = 0
+  for (const name of names) {
+    const found = versions.find((one) => one.name === name)
+    double += Math.max(0, (found?.versions ?? 0) - 1) + Math.max(0, (found?.decisions ?? 0) - 1)
+    if (found?.decisions !== 1) wrong.push(`${found?.decisions ?? 0} decisions on ${name}`)
+    for (const type of EVENTS) {
+      const n = events.find((one) => one.key === name && one.type === type)?.n ?? 0
+      double += Math.max(0, n - 1)
+      if (n !== 1) wrong.push(`${n} events ${type} of ${name}`)
+    }
+  }
+  const counted = versions.reduce((sum, { published }) => sum + published, 0)
+  return {
+    acknowledged: names.length,
+    counted,
+    lost: names.length - versions.filter((v) => v.published > 0).length,
+    double,
+    wrong,
+  }
+}

@@ -1,0 +1,49 @@
+/** What makes a process come to a point: usage reports, packages from upload to publication, or issuing invoices. */
+export type Drive = 'usage' | 'poison' | 'packages' | 'issue'
+export type Point = {
+  name: string
+  drive: Drive
+  /** Consumer groups that share the code; the first is enough for the short form. */
+  groups?: readonly string[]
+  only?: 'embedded' | 'kafka'
+}
+
+const EVERY_GROUP = ['metering', 'governance', 'marketplace']
+
+/** Every place where the code calls `fault`; a test compares this list with the source. */
+export const points: readonly Point[] = [
+  { name: 'usage.before-produce', drive: 'usage' },
+  { name: 'produce.before-commit', drive: 'usage', only: 'embedded' },
+  { name: 'usage.after-produce', drive: 'usage' },
+  { name: 'runner.after-prepare', drive: 'usage', groups: EVERY_GROUP },
+  { name: 'runner.after-cursor', drive: 'usage', groups: EVERY_GROUP },
+  { name: 'runner.after-inbox', drive: 'usage', groups: EVERY_GROUP },
+  { name: 'count.after-dedupe', drive: 'usage' },
+  { name: 'count.after-rollups', drive: 'usage' },
+  { name: 'count.after-marks', drive: 'usage' },
+  { name: 'runner.after-effects', drive: 'usage', groups: EVERY_GROUP },
+  { name: 'runner.before-commit', drive: 'usage', groups: EVERY_GROUP },
+  { name: 'runner.after-commit', drive: 'usage', groups: EVERY_GROUP },
+  { name: 'dead-letter.after-cursor', drive: 'poison' },
+  { name: 'dead-letter.before-commit', drive: 'poison' },
+  { name: 'dead-letter.after-commit', drive: 'poison' },
+  { name: 'refresh.after-rating', drive: 'usage' },
+  { name: 'refresh.before-commit', drive: 'usage' },
+  { name: 'refresh.after-commit', drive: 'usage' },
+  { name: 'issue.after-number', drive: 'issue' },
+  { name: 'issue.after-freeze', drive: 'issue' },
+  { name: 'issue.after-posting', drive: 'issue' },
+  { name: 'issue.before-commit', drive: 'issue' },
+  { name: 'issue.after-commit', drive: 'issue' },
+  { name: 'upload.after-artifact', drive: 'packages' },
+  { name: 'upload.after-version', drive: 'packages' },
+  { name: 'upload.before-commit', drive: 'packages' },
+  { name: 'upload.after-commit', drive: 'packages' },
+  { name: 'review.after-version', drive: 'packages' },
+  { name: 'review.after-decision', drive: 'packages' },
+  { name: 'review.before-commit', drive: 'packages' },
+  { name: 'review.after-commit', drive: 'packages' },
+  { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
+  { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
+  { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },
+]

@@ -15,7 +15,7 @@ import { type BusWorld, openBusWorld, RECORDS, reports, sendAll, tenants } from 
 import { type Bench, type Figure, median, quantile } from './measure.ts'
 
 const ROUNDS = 3
-const REPORTS = 48
+const REPORTS = 80
 const now = () => new Date()
 const perSecond = (count: number, ms: number) => (count * 1_000) / ms
 const thousands = (rate: number) => `${(rate / 1_000).toFixed(1)}k records/s`

@@ -86,7 +86,7 @@ const zombie: Case = {
       await load.more(500)
       url = second.urls.billing
       first.signal('SIGSTOP').catch(() => {})
-      await endSessionsOf(world, first.pid)
+      await endGroupSessions(world)
       const before = await countedBy(world, 'frozen')
       // Longer than Kafka's session (10 s) and than the 5 s after which the database ends an idle transaction.
       await pause(15_000)
@@ -104,7 +104,7 @@ const zombie: Case = {
 }
 
 /** What the server's keepalive does to a peer that stopped answering: the sessions holding group locks end. */
-async function endSessionsOf(world: World, _pid: number): Promise<void> {
+async function endGroupSessions(world: World): Promise<void> {
   await world.owner.query(
     `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and database =
        (select oid from pg_database where datname = current_database())`,

@@ -103,7 +103,7 @@ async function addToRollups(tx: Tx, tenant: string, fresh: readonly Keyed[]): Pr
      select ?, h, m, p, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), q, n
      from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::bigint[]) as r (h, m, p, d, q, n)
      on conflict (tenant, hour, meter, package, dimensions_key)
-     do update set quantity = rollups.quantity + excluded.quantity, records = rollups.records + excluded.records`,
+     do update set quantity = trim_scale(rollups.quantity + excluded.quantity), records = rollups.records + excluded.records`,
     [
       tenant,
       sorted.map((one) => one.hour),

@@ -7,7 +7,7 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
   const { start, end } = periodBounds(period)
   const usage = await rows<UsageTotal>(
     tx,
-    `select meter, package, sum(quantity)::text as quantity from metering.rollups
+    `select meter, package, trim_scale(sum(quantity))::text as quantity from metering.rollups
      where tenant = ? and hour >= ? and hour < ? group by meter, package order by meter, package`,
     [tenant, start, end],
   )

@@ -38,6 +38,7 @@ describe('producers/marketplace/publishing-policy', () => {
     ['a high finding', { violations: [violation('high')] }, 'manual', before, 'high or critical'],
     ['a critical finding', { violations: [violation('critical')] }, 'manual', before, 'high or critical'],
     ['a new capability', { capabilities: ['shell', 'cluster_admin'] }, 'manual', before, 'gained cluster_admin'],
+    ['a verdict that names no check', { checks: [] }, 'manual', before, 'names no check'],
     [
       'a check that failed',
       { checks: [{ name: 'model', version: '1', status: 'failed' }] },
@@ -87,6 +88,7 @@ describe('producers/marketplace/publishing-policy', () => {
           change.risk_score < 0.3 &&
           change.violations.every((one) => ['low', 'medium'].includes(one.severity)) &&
           change.capabilities.every((one) => old.capabilities.includes(one)) &&
+          change.checks.length > 0 &&
           change.checks.every((one) => one.status === 'ran')
         expect(publish).to.equal(allowed)
       }),

@@ -3,6 +3,7 @@ import { partitionOf } from '../../platform/bus/partition.ts'
 import { freshHome } from '../../reports/running-system.ts'
 import { topics } from '../../schemas/topics.ts'
 import { adminOf } from '../support/kafka.ts'
+import { hourOf } from './load.ts'
 import type { Finding } from './oracle.ts'
 import { openPgProxy } from './pg-proxy.ts'
 import { deadLettersOf, type Stage, TENANT } from './stage.ts'
@@ -113,8 +114,8 @@ async function endGroupSessions(world: World): Promise<void> {
 
 async function countedBy(world: World, name: string): Promise<number> {
   const [found] = await world.owner.query<{ n: number }>(
-    "select coalesce(sum(records), 0)::int as n from metering.rollups where dimensions->>'load' = ?",
-    [name],
+    'select coalesce(sum(records), 0)::int as n from metering.rollups where hour = ?',
+    [hourOf(name)],
   )
   return found?.n ?? 0
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Db } from '../../platform/db.ts'
-import { type Journal, METER, PACKAGE, thousandths } from './load.ts'
+import { hourOf, type Journal, METER, PACKAGE, thousandths } from './load.ts'
 
 export type Finding = { acknowledged: number; counted: number; lost: number; double: number; wrong: string[] }
 type Sums = { records: number; quantity: string }
@@ -74,8 +74,8 @@ const dollars = (amount: bigint): string => `${amount / 100n}.${String(amount % 
 async function sums(owner: Db, name: string): Promise<Sums> {
   const [found] = await owner.query<Sums>(
     `select coalesce(sum(records), 0)::int as records, coalesce(sum(quantity), 0)::numeric(40, 3)::text as quantity
-     from metering.rollups where meter = ? and dimensions->>'load' = ?`,
-    [METER, name],
+     from metering.rollups where meter = ? and hour = ?`,
+    [METER, hourOf(name)],
   )
   return found as Sums
 }

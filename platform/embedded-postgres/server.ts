@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -53,7 +53,9 @@ export async function startEmbeddedPostgres(home: string, log: Log): Promise<Emb
     const child = begin()
     await writeFile(join(home, 'postgres.owner'), String(process.pid))
     await answering(socketFolder, child, logFile)
-    return { socketFolder, adopted: false, stop: keepRunning(child, begin, log) }
+    const stop = keepRunning(child, begin, log)
+    // Only when empty: a process that joined may have made it its own meanwhile.
+    return { socketFolder, adopted: false, stop: () => stop().then(() => rmdir(socketFolder).catch(() => {})) }
   } finally {
     await release()
   }

@@ -15,7 +15,12 @@ export async function lockFile(path: string, waitMs: number, what: string): Prom
     for (let waited = 0; ; waited += LOOK_AGAIN_MS) {
       try {
         await link(own, path)
-        return () => rm(path, { force: true })
+        let held = true
+        return async () => {
+          // Only once: by a second release the lock may be somebody else's.
+          if (held) await rm(path, { force: true })
+          held = false
+        }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       }

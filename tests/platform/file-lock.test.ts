@@ -29,6 +29,15 @@ describe('platform/file-lock', () => {
     expect(await readdir(folder)).to.deep.equal([])
   })
 
+  it('does not take the lock of the next one when released twice', async () => {
+    const first = await lockFile(path(), 0, 'busy')
+    await first()
+    const second = await lockFile(path(), 0, 'busy')
+    await first()
+    expect(await readdir(folder)).to.deep.equal(['start.lock'])
+    await second()
+  })
+
   it('says who holds it after the wait', async () => {
     const release = await lockFile(path(), 0, 'busy')
     expect((await rejected(lockFile(path(), 0, 'starting here'))).message).to.equal(

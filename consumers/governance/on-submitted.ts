@@ -16,6 +16,9 @@ export function onSubmitted({ db, analyzer, now }: Deps): Handler {
     name: 'governance.on-submitted',
     on: wpkSubmitted,
     emits: [wpkVerdict],
+    writes: ['governance.verdicts'],
+    // A version is judged once: what was judged before is known to the inbox.
+    replay: 'apply',
     async prepare({ data }) {
       const bytes = await db.transaction((tx) => readArtifact(tx, data.org, data.digest))
       return bytes && analyzer.analyze(bytes, data.media_type)

@@ -25,10 +25,7 @@ export async function countReport(
   now: Date,
 ): Promise<{ counted: number; exceptions: Exception[] }> {
   const { tenant, report_id, reporter, received_at, root, records, indexes } = report.data
-  const keyed = records.map((record, place) => keyOf(record, indexes?.[place] ?? place))
-  const { fresh, exceptions } = await dedupe(tx, tenant, received_at, keyed)
-  fault('count.after-dedupe')
-  await addToRollups(tx, tenant, fresh)
+  const { fresh, exceptions } = await countRecords(tx, 'metering', report)
   fault('count.after-rollups')
   const late = await markPeriods(tx, tenant, fresh, now)
   fault('count.after-marks')
@@ -51,7 +48,21 @@ export async function countReport(
   return { counted: fresh.length, exceptions }
 }
 
-async function dedupe(tx: Tx, tenant: string, seen: string, keyed: Keyed[]) {
+/** Adds what (tenant, id) has not been seen to its hour, in the tables of a schema; says which records were new. */
+export async function countRecords(
+  tx: Tx,
+  schema: string,
+  report: Report,
+): Promise<{ fresh: Keyed[]; exceptions: Exception[] }> {
+  const { tenant, received_at, records, indexes } = report.data
+  const keyed = records.map((record, place) => keyOf(record, indexes?.[place] ?? place))
+  const { fresh, exceptions } = await dedupe(tx, schema, tenant, received_at, keyed)
+  fault('count.after-dedupe')
+  await addToRollups(tx, schema, tenant, fresh)
+  return { fresh, exceptions }
+}
+
+async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keyed: Keyed[]) {
   const exceptions: Exception[] = []
   const first = new Map<string, Keyed>()
   for (const one of keyed) {
@@ -63,7 +74,7 @@ async function dedupe(tx: Tx, tenant: string, seen: string, keyed: Keyed[]) {
   const distinct = [...first.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
   const inserted = await rows<{ key: string }>(
     tx,
-    `insert into metering.dedupe (tenant, record_key, content_key, first_seen)
+    `insert into ${schema}.dedupe (tenant, record_key, content_key, first_seen)
      select ?, decode(k, 'hex'), decode(c, 'hex'), ? from unnest(?::text[], ?::text[]) as r (k, c)
      on conflict do nothing returning encode(record_key, 'hex') as key`,
     [tenant, seen, distinct.map(({ key }) => key), distinct.map(({ content }) => content)],
@@ -72,7 +83,7 @@ async function dedupe(tx: Tx, tenant: string, seen: string, keyed: Keyed[]) {
   const repeated = distinct.filter(({ key }) => !isNew.has(key))
   const known = await rows<{ key: string; content: string }>(
     tx,
-    `select encode(record_key, 'hex') as key, encode(content_key, 'hex') as content from metering.dedupe
+    `select encode(record_key, 'hex') as key, encode(content_key, 'hex') as content from ${schema}.dedupe
      where tenant = ? and record_key = any(select decode(k, 'hex') from unnest(?::text[]) k)`,
     [tenant, repeated.map(({ key }) => key)],
   )
@@ -82,7 +93,7 @@ async function dedupe(tx: Tx, tenant: string, seen: string, keyed: Keyed[]) {
   return { fresh: distinct.filter(({ key }) => isNew.has(key)), exceptions }
 }
 
-async function addToRollups(tx: Tx, tenant: string, fresh: readonly Keyed[]): Promise<void> {
+async function addToRollups(tx: Tx, schema: string, tenant: string, fresh: readonly Keyed[]): Promise<void> {
   type Rollup = { hour: string; meter: string; package: string; dimensions: string; quantity: bigint; records: number }
   const groups = new Map<string, Rollup>()
   for (const { record } of fresh) {
@@ -99,7 +110,7 @@ async function addToRollups(tx: Tx, tenant: string, fresh: readonly Keyed[]): Pr
   const sorted = [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rollup]) => rollup)
   await execute(
     tx,
-    `insert into metering.rollups (tenant, hour, meter, package, dimensions, dimensions_key, quantity, records)
+    `insert into ${schema}.rollups (tenant, hour, meter, package, dimensions, dimensions_key, quantity, records)
      select ?, h, m, p, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), q, n
      from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::bigint[]) as r (h, m, p, d, q, n)
      on conflict (tenant, hour, meter, package, dimensions_key)

@@ -5,6 +5,10 @@ import type { Metrics } from '../../platform/metrics.ts'
 import { usageReported } from '../../schemas/events/usage.reported.ts'
 import { countReport } from './count-report.ts'
 
+const TABLES = ['dedupe', 'rollups', 'reports', 'exceptions', 'invoices', 'late_periods'].map(
+  (name) => `metering.${name}`,
+)
+
 /** A report of usage is counted; the invoice that changes with it is rated shortly after (`refresh.ts`). */
 export function onUsageReported(metrics: Metrics, now: Clock): Handler {
   const records = metrics.counter('atom_usage_records_total', 'Usage records by what became of them', ['status'])
@@ -12,6 +16,7 @@ export function onUsageReported(metrics: Metrics, now: Clock): Handler {
     name: 'metering.on-usage-reported',
     on: usageReported,
     emits: [],
+    writes: TABLES,
     async handle(event, tx) {
       const { counted, exceptions } = await countReport(tx, event, now())
       records.inc({ status: 'counted' }, counted)

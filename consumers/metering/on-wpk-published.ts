@@ -8,6 +8,7 @@ export const onWpkPublished: Handler = handler({
   name: 'metering.on-wpk-published',
   on: wpkPublished,
   emits: [],
+  writes: ['metering.packages'],
   async handle(event, tx) {
     const { org, name, published_at } = event.data
     await execute(

@@ -33,12 +33,19 @@ export type ConsumeOptions = {
 }
 
 /** What a topic holds now, for people who look at the log. */
-export type Extent = { topic: string; records: number; lastRecordedAt: Date | null }
+export type Extent = {
+  topic: string
+  records: number
+  lastRecordedAt: Date | null
+  /** How many older ones retention has taken away, as far as the backend knows. */
+  removed: number
+}
 
 /** The cursor from which a partition is read. */
 export type Bound = { partition: number; at: string }
 /** Records after the cursor `from`, as far as the cursor `until` goes. */
-export type ReadRequest = { topic: Topic; partition: number; from: string; until: string; maxRecords: number }
+export type Span = { topic: Topic; partition: number; from: string; until: string }
+export type ReadRequest = Span & { maxRecords: number }
 
 export type Lag = { topic: string; partition: number; records: number; seconds: number }
 
@@ -63,6 +70,8 @@ export type Bus = {
   bounds(topic: Topic, position: Position): Promise<Bound[]>
   /** Reads without a group and without waiting; empty at `until`. Throws `PositionInvalid`. */
   read(request: ReadRequest): Promise<BusRecord[]>
+  /** How many records a span holds; 0 when `until` is not after `from`. Throws `PositionInvalid`. */
+  count(span: Span): Promise<number>
   /** A hint that something was committed; readers that miss it poll. */
   wake(): void
   close(): Promise<void>

@@ -1,6 +1,6 @@
 import type { Topic } from '../../schemas/topics.ts'
 import { type Db, rows } from '../db.ts'
-import type { Bound, BusRecord, ReadRequest } from './bus.ts'
+import type { Bound, BusRecord, ReadRequest, Span } from './bus.ts'
 import { type Position, PositionInvalid } from './position.ts'
 
 export type LogRow = {
@@ -72,6 +72,17 @@ export async function readRecords(db: Db, request: ReadRequest): Promise<BusReco
     ),
   )
   return found.map(toBusRecord)
+}
+
+/** How many records lie after `from`, up to and with `until`. Throws `PositionInvalid` for cursors of another bus. */
+export async function countRecords(db: Db, { topic, partition, from, until }: Span): Promise<number> {
+  const [found] = await db.query<{ n: number }>(
+    `select count(*)::int as n from platform.event_log
+     where topic = ? and partition = ? and (event_log.xid, pos) > (?::xid8, ?::bigint)
+       and (event_log.xid, pos) <= (?::xid8, ?::bigint) and ${FENCE}`,
+    [topic.name, partition, ...partsOf(from), ...partsOf(until)],
+  )
+  return found?.n ?? 0
 }
 
 export function toBusRecord(found: LogRow): BusRecord {

@@ -5,7 +5,7 @@ import { fault } from '../fault.ts'
 import type { Log } from '../log.ts'
 import { holdSessionLock } from '../session-lock.ts'
 import type { Batch, Bus, ConsumeOptions, Consuming, Extent, Lag } from './bus.ts'
-import { endOf, type LogRow, readBounds, readRecords, START, toBusRecord } from './embedded-read.ts'
+import { countRecords, endOf, type LogRow, readBounds, readRecords, START, toBusRecord } from './embedded-read.ts'
 import { append } from './outbox.ts'
 
 type Options = { server: Server; log: Log; dbFor: (group: string) => Db; appender: Db }
@@ -105,6 +105,7 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
     extents: (topics) => readExtents(dbFor('data'), topics),
     bounds: (topic, position) => readBounds(dbFor('data'), topic, position),
     read: (request) => readRecords(dbFor('data'), request),
+    count: (span) => countRecords(dbFor('data'), span),
     wake,
     close: async () => wakers.clear(),
   }
@@ -161,14 +162,20 @@ async function fetchBatches(db: Db, positions: Map<string, string>, max: number)
 }
 
 async function readExtents(db: Db, topics: readonly Topic[]): Promise<Extent[]> {
+  const names = topics.map(({ name }) => name)
   const found = await db.query<{ topic: string; records: number; last: Date }>(
     `select topic, count(*)::int as records, max(recorded_at) as last from platform.event_log
      where topic = any(?::text[]) group by topic`,
-    [topics.map(({ name }) => name)],
+    [names],
   )
-  return topics.map(({ name: topic }) => {
+  const gone = await db.query<{ topic: string; removed: string }>(
+    'select topic, removed from platform.expired_events where topic = any(?::text[])',
+    [names],
+  )
+  return names.map((topic) => {
     const held = found.find((one) => one.topic === topic)
-    return { topic, records: held?.records ?? 0, lastRecordedAt: held?.last ?? null }
+    const removed = Number(gone.find((one) => one.topic === topic)?.removed ?? 0)
+    return { topic, records: held?.records ?? 0, lastRecordedAt: held?.last ?? null, removed }
   })
 }
 

@@ -9,7 +9,9 @@ export async function readExtents(admin: Admin, topics: readonly Topic[]): Promi
   for (const { name: topic } of topics) {
     const marks = await watermarks(admin, topic)
     const records = marks.reduce((sum, { low, high }) => sum + Number(high - low), 0)
-    extents.push({ topic, records, lastRecordedAt: records > 0 ? await newestAt(admin, topic, marks) : null })
+    const removed = marks.reduce((sum, { low }) => sum + Number(low), 0)
+    const lastRecordedAt = records > 0 ? await newestAt(admin, topic, marks) : null
+    extents.push({ topic, records, lastRecordedAt, removed })
   }
   return extents
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Topic } from '../../schemas/topics.ts'
-import type { Bound, BusRecord, ReadRequest } from './bus.ts'
+import type { Bound, BusRecord, ReadRequest, Span } from './bus.ts'
 import type { Admin, KafkaMessage } from './kafka.ts'
 import { toBusRecord } from './kafka-member.ts'
 import { watermarks } from './kafka-places.ts'
@@ -43,6 +43,13 @@ export async function readBounds(admin: Admin, { name }: Topic, position: Positi
     const at = offsetOf(position.at)
     return { partition, at: String(at > high ? high : most(low, at)) }
   })
+}
+
+/** How many records a span holds, by its offsets: those that hold none (markers, compacted ones) count too. */
+export async function countRecords(admin: Admin, { topic, partition, from, until }: Span): Promise<number> {
+  const { low = 0n } = (await watermarks(admin, topic.name))[partition] ?? {}
+  const records = offsetOf(until) - most(low, offsetOf(from))
+  return Number(most(0n, records))
 }
 
 /** Reads outside any group. It connects with the first read; a lost leader is looked for again a few times. */

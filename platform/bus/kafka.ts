@@ -8,7 +8,7 @@ import type { Bus } from './bus.ts'
 import { startKafkaConsumer } from './kafka-consumer.ts'
 import { readExtents } from './kafka-extent.ts'
 import { openCarefulProducer } from './kafka-producer.ts'
-import { type Cluster, openKafkaReader, readBounds } from './kafka-read.ts'
+import { type Cluster, countRecords, openKafkaReader, readBounds } from './kafka-read.ts'
 import { ensureTopics } from './kafka-topics.ts'
 
 /** The one door to kafkajs; the files beside this one see its types only. */
@@ -75,6 +75,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     extents: (some) => readExtents(admin, some),
     bounds: (topic, position) => readBounds(admin, topic, position),
     read: reader.read,
+    count: (span) => countRecords(admin, span),
     // Brokers answer a waiting fetch as soon as there is something: nobody has to be woken.
     wake: () => {},
     async close() {

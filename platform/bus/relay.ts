@@ -1,7 +1,7 @@
 import type { Topic } from '../../schemas/topics.ts'
 import type { Db } from '../db.ts'
 import { fault } from '../fault.ts'
-import type { Batch, Bus, BusRecord, Consuming, OutgoingRecord } from './bus.ts'
+import type { Batch, Bus, BusRecord, Consuming, Extent, OutgoingRecord } from './bus.ts'
 import { moveCursor, readCursor } from './effects.ts'
 
 export type RelayOptions = {
@@ -21,7 +21,7 @@ const MAX_RECORDS = 500
  * after Kafka confirmed, so a crash between the two sends some events again, and the consumers' inbox drops them. It
  * carries every topic: usage accepted before a switch to Kafka still lies in the outbox.
  *
- * The bus it returns is Kafka whose `wake` wakes the relay.
+ * The bus it returns is Kafka whose `wake` wakes the relay, and which knows what the outbox has lost.
  */
 export async function startRelay({ outbox, kafka, db, topics }: RelayOptions): Promise<Relay> {
   const byName = new Map(topics.map((topic) => [topic.name, topic]))
@@ -38,6 +38,15 @@ export async function startRelay({ outbox, kafka, db, topics }: RelayOptions): P
     if (!moved) throw new Error(`${batch.topic}/${batch.partition} was relayed by another process`)
   }
 
+  /** What left the outbox before it could be relayed is missing from Kafka too, and only the outbox knows. */
+  async function extentsOfBoth(some: readonly Topic[]): Promise<Extent[]> {
+    const gone = await outbox.extents(some)
+    return (await kafka.extents(some)).map((extent, at) => ({
+      ...extent,
+      removed: Math.max(extent.removed, gone[at]?.removed ?? 0),
+    }))
+  }
+
   const consuming = await outbox.consume({
     group: GROUP,
     topics,
@@ -46,7 +55,7 @@ export async function startRelay({ outbox, kafka, db, topics }: RelayOptions): P
     apply,
     cursor: (topic, partition) => readCursor(db, GROUP, topic, partition),
   })
-  return { bus: { ...kafka, wake: outbox.wake }, consuming }
+  return { bus: { ...kafka, wake: outbox.wake, extents: extentsOfBoth }, consuming }
 }
 
 function outgoing({ topic: name, key, headers, value }: BusRecord, topics: Map<string, Topic>): OutgoingRecord {

@@ -1,7 +1,6 @@
 import type { EventDefinition } from '../../schemas/define-event.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { Topic } from '../../schemas/topics.ts'
-import { currentEvent } from '../../schemas/upcast.ts'
 import type { Clock } from '../clock.ts'
 import type { Db, Tx } from '../db.ts'
 import { messageOf } from '../errors.ts'
@@ -10,7 +9,6 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { runPeriodically } from '../periodic.ts'
 import { attempts, BACKOFF_MS, codeOf, Fenced, NotNow } from './attempts.ts'
-import { fromRecord } from './binary-mode.ts'
 import type { Batch, Bus, BusRecord, Consuming } from './bus.ts'
 import {
   type DueLetter,
@@ -21,11 +19,11 @@ import {
   storeDeadLetter,
   takeLetter,
 } from './dead-letters.ts'
-import { moveCursor, readCursor, unseen } from './effects.ts'
+import { moveCursor, readCursor } from './effects.ts'
 import { openGroupStop } from './group-stop.ts'
 import { watchLag } from './lag-metrics.ts'
-import { keyLock, publish } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
+import { type Count, reactions } from './reactions.ts'
 
 /**
  * One reaction to one event type. `prepare` does what is slow or not in the database, before the transaction opens;
@@ -36,6 +34,10 @@ export type Handler<D = unknown, P = unknown> = {
   on: EventDefinition<D>
   /** Event types it may emit; their key must be the key of the event handled. */
   emits: readonly EventDefinition[]
+  /** Tables it changes, for people who weigh a replay. */
+  writes?: readonly string[]
+  /** A replay may hand it events again; the inbox keeps those from it that it has applied. Without it: refused. */
+  replay?: 'apply'
   prepare?(event: Envelope<D>): Promise<P>
   handle(event: Envelope<D>, tx: Tx, prepared: P): Promise<Outcome>
 }
@@ -63,20 +65,6 @@ const REDRIVE_MS = 1_000
 /** A stopped group holds its batch this long; then the bus asks again, so that no lease of it runs out. */
 const STOPPED_WAIT_MS = 60_000
 const BEHIND = { code: PARKED, reason: 'waits behind a dead letter of its key', attempts: 0 }
-type Reaction = { handler: Handler; prepared: unknown }
-type Count = { type: string; outcome: string }
-type Decoded = { record: BusRecord; event: Envelope; reactions: Reaction[] }
-
-/** A handler decided that the event cannot be applied: nothing of it is kept but the letter. */
-class Refused extends Error {
-  readonly retriable = false
-  readonly code: string
-  constructor(code: string, reason: string) {
-    super(reason)
-    this.code = code
-  }
-}
-
 /** A group at work; `stopped` tells why it stopped because too much failed, or null. */
 export type RunningConsumer = Consuming & { stopped(): string | null }
 
@@ -84,7 +72,7 @@ export type RunningConsumer = Consuming & { stopped(): string | null }
 export async function runConsumer(options: RunnerOptions): Promise<RunningConsumer> {
   const { bus, db, group, handlers, metrics, now } = options
   const log = options.log.child({ group })
-  const emitted = [...new Set(handlers.flatMap((one) => one.emits))]
+  const { emits, decode, settleAll, locksOf } = reactions({ handlers, inbox: group, log })
   const topics: Topic[] = [...new Map(handlers.map((one) => [one.on.topic.name, one.on.topic])).values()]
   const keyedTopics = topics.filter(({ keyedState }) => keyedState).map(({ name }) => name)
   const outcomes = metrics.counter('atom_events_total', 'Events by outcome', ['group', 'type', 'outcome'])
@@ -170,48 +158,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
 
   function applied(counts: readonly Count[]): void {
     for (const { type, outcome } of counts) outcomes.inc({ group, type, outcome })
-    if (emitted.length > 0 && counts.length > 0) bus.wake()
-  }
-
-  async function settleAll(tx: Tx, decoded: readonly Decoded[]): Promise<Count[]> {
-    const counts: Count[] = []
-    const events = decoded.map(({ event }) => event)
-    const fresh = await unseen(tx, group, events)
-    fault('runner.after-inbox', group)
-    for (const { event, reactions } of decoded) {
-      const { type } = event
-      if (!fresh.has(event)) counts.push({ type, outcome: 'duplicate' })
-      else for (const reaction of reactions) counts.push({ type, outcome: await settle(tx, event, reaction) })
-    }
-    return counts
-  }
-
-  async function settle(tx: Tx, event: Envelope, reaction: Reaction): Promise<string> {
-    const outcome = await reaction.handler.handle(event, tx, reaction.prepared)
-    fault('runner.after-effects', group)
-    if (outcome.kind === 'ok')
-      for (const { definition, event: out } of outcome.emit) await publish(tx, definition, [out])
-    if (outcome.kind === 'skip') log.debug('event skipped', { id: event.id, reason: outcome.reason })
-    if (outcome.kind === 'dead-letter') throw new Refused(outcome.code, outcome.reason)
-    return outcome.kind
-  }
-
-  async function decode(records: readonly BusRecord[]): Promise<Decoded[]> {
-    const decoded: Decoded[] = []
-    for (const record of records) {
-      const interested = handlers.filter(({ on }) => on.type === record.headers.ce_type)
-      const first = interested[0]
-      if (!first) continue
-      const event = currentEvent(first.on, fromRecord(record))
-      const reactions: Reaction[] = []
-      for (const one of interested) reactions.push({ handler: one, prepared: await one.prepare?.(event) })
-      decoded.push({ record, event, reactions })
-    }
-    return decoded
-  }
-
-  function locksOf(decoded: readonly Decoded[]): string[] {
-    return decoded.flatMap(({ event }) => emitted.map((definition) => keyLock(definition.topic, event.partitionkey)))
+    if (emits && counts.length > 0) bus.wake()
   }
 
   async function deadLetter(batch: Batch, record: BusRecord, error: unknown, attempts: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { ok } from '../../../platform/bus/outcome.ts'
-import { type Handler, handler } from '../../../platform/bus/runner.ts'
+import { handler } from '../../../platform/bus/runner.ts'
 import { execute, type Tx } from '../../../platform/db.ts'
+import type { Shadow } from '../../../platform/replay/replay.ts'
 import type { Envelope } from '../../../schemas/envelope.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { wpkRejected } from '../../../schemas/events/wpk.rejected.ts'
@@ -9,76 +10,92 @@ import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
 
 /** Package versions with state and verdict. Events of one package come in order, so the last one is the state. */
-export const packagesProjection: Handler[] = [
-  handler({
-    name: 'analytics.packages.submitted',
-    on: wpkSubmitted,
-    emits: [],
-    async handle({ data, time }, tx) {
-      await execute(
-        tx,
-        `insert into read.packages (org, id, name, version, status, updated_at) values (?, ?, ?, ?, 'submitted', ?)
+export const packagesProjection: Shadow = {
+  name: 'packages',
+  schema: 'read',
+  tables: ['packages'],
+  handlers: (schema) => [
+    handler({
+      name: 'analytics.packages.submitted',
+      on: wpkSubmitted,
+      emits: [],
+      writes: ['read.packages'],
+      replay: 'apply',
+      async handle({ data, time }, tx) {
+        await execute(
+          tx,
+          `insert into ${schema}.packages (org, id, name, version, status, updated_at) values (?, ?, ?, ?, 'submitted', ?)
          on conflict do nothing`,
-        [data.org, data.id, data.name, data.version, time],
-      )
-      return ok()
-    },
-  }),
-  handler({
-    name: 'analytics.packages.verdict',
-    on: wpkVerdict,
-    emits: [],
-    async handle({ data, time }, tx) {
-      const { risk_score, decision, violations } = data.verdict
-      const shown = violations.map(({ rule_id, severity, pointer, message }) => ({
-        rule_id,
-        severity,
-        pointer,
-        message,
-      }))
-      await execute(
-        tx,
-        `update read.packages set status = 'in_review', risk_score = ?, decision = ?, violations = ?, updated_at = ?
+          [data.org, data.id, data.name, data.version, time],
+        )
+        return ok()
+      },
+    }),
+    handler({
+      name: 'analytics.packages.verdict',
+      on: wpkVerdict,
+      emits: [],
+      writes: ['read.packages'],
+      replay: 'apply',
+      async handle({ data, time }, tx) {
+        const { risk_score, decision, violations } = data.verdict
+        const shown = violations.map(({ rule_id, severity, pointer, message }) => ({
+          rule_id,
+          severity,
+          pointer,
+          message,
+        }))
+        await execute(
+          tx,
+          `update ${schema}.packages set status = 'in_review', risk_score = ?, decision = ?, violations = ?, updated_at = ?
          where org = ? and id = ?`,
-        [risk_score, decision, JSON.stringify(shown), time, data.org, data.id],
-      )
-      return ok()
-    },
-  }),
-  handler({
-    name: 'analytics.packages.reviewed',
-    on: wpkReviewed,
-    emits: [],
-    async handle(event, tx) {
-      const status = { approve: 'approved', reject: 'rejected', request_changes: 'changes_requested' }[
-        event.data.decision
-      ]
-      await setStatus(tx, event, status, null)
-      return ok()
-    },
-  }),
-  handler({
-    name: 'analytics.packages.published',
-    on: wpkPublished,
-    emits: [],
-    async handle(event, tx) {
-      await setStatus(tx, event, 'published', event.data.published_at)
-      return ok()
-    },
-  }),
-  handler({
-    name: 'analytics.packages.rejected',
-    on: wpkRejected,
-    emits: [],
-    async handle(event, tx) {
-      await setStatus(tx, event, 'rejected', null)
-      return ok()
-    },
-  }),
-]
+          [risk_score, decision, JSON.stringify(shown), time, data.org, data.id],
+        )
+        return ok()
+      },
+    }),
+    handler({
+      name: 'analytics.packages.reviewed',
+      on: wpkReviewed,
+      emits: [],
+      writes: ['read.packages'],
+      replay: 'apply',
+      async handle(event, tx) {
+        const status = { approve: 'approved', reject: 'rejected', request_changes: 'changes_requested' }[
+          event.data.decision
+        ]
+        await setStatus(tx, schema, event, status, null)
+        return ok()
+      },
+    }),
+    handler({
+      name: 'analytics.packages.published',
+      on: wpkPublished,
+      emits: [],
+      writes: ['read.packages'],
+      replay: 'apply',
+      async handle(event, tx) {
+        await setStatus(tx, schema, event, 'published', event.data.published_at)
+        return ok()
+      },
+    }),
+    handler({
+      name: 'analytics.packages.rejected',
+      on: wpkRejected,
+      emits: [],
+      writes: ['read.packages'],
+      replay: 'apply',
+      async handle(event, tx) {
+        await setStatus(tx, schema, event, 'rejected', null)
+        return ok()
+      },
+    }),
+  ],
+}
 
 async function setStatus(
   tx: Tx,
+  schema: string,
   event: Envelope<{ org: string; id: string }>,
   status: string,
   publishedAt: string | null,
@@ -86,7 +103,7 @@ async function setStatus(
   const { data, time } = event
   await execute(
     tx,
-    'update read.packages set status = ?, published_at = coalesce(?, published_at), updated_at = ? where org = ? and id = ?',
+    `update ${schema}.packages set status = ?, published_at = coalesce(?, published_at), updated_at = ? where org = ? and id = ?`,
     [status, publishedAt, time, data.org, data.id],
   )
 }

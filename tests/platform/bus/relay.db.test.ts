@@ -27,6 +27,7 @@ function sink(after: (nth: number) => void): { bus: Bus; sent: string[]; records
     extents: refuse,
     bounds: refuse,
     read: refuse,
+    count: refuse,
     wake: refuse,
     close: async () => {},
   }

@@ -1,4 +1,4 @@
-import { analyticsHandlers } from './consumers/analytics/index.ts'
+import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { onSubmitted } from './consumers/governance/on-submitted.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
@@ -6,6 +6,7 @@ import type { MeteringDeps } from './consumers/metering/deps.ts'
 import { expireDedupe } from './consumers/metering/expire-dedupe.ts'
 import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
 import { issueDue } from './consumers/metering/issue.ts'
+import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus } from './platform/bus/bus.ts'
@@ -19,8 +20,10 @@ import type { Route } from './platform/http/route.ts'
 import { localUrl } from './platform/http/service.ts'
 import type { Lifecycle } from './platform/lifecycle.ts'
 import type { Log } from './platform/log.ts'
-import type { Metrics } from './platform/metrics.ts'
+import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { runPeriodically } from './platform/periodic.ts'
+import type { ReplayGroup } from './platform/replay/replay.ts'
+import { runReplays } from './platform/replay/replay-worker.ts'
 import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
@@ -70,6 +73,23 @@ export const consumerGroups = {
   metering: ({ metrics }: Pick<HandlerDeps, 'metrics'>) => meteringHandlers(metrics, { now }),
   analytics: () => analyticsHandlers(),
 } as const satisfies Record<string, (deps: HandlerDeps) => readonly Handler[]>
+
+type GroupName = keyof typeof consumerGroups
+/** What can be built again of a group's tables, and what of them is only compared. */
+const rebuilt: Partial<Record<GroupName, Pick<ReplayGroup, 'projections' | 'recount'>>> = {
+  analytics: { projections },
+  metering: { recount: usageRecount },
+}
+
+/** Every group for those who plan a replay of it. Handlers are looked at, not run: what only they touch is not there. */
+export function replayGroups(): ReplayGroup[] {
+  const deps = { metrics: createMetrics() } as HandlerDeps
+  return (Object.keys(consumerGroups) as GroupName[]).map((group) => ({
+    group,
+    handlers: consumerGroups[group](deps),
+    ...rebuilt[group],
+  }))
+}
 
 /** Starts the consumers and timers of a service and returns what it answers with. */
 export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> = {
@@ -135,14 +155,22 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const db = shared.pool('atom_data')
     periodically(shared, 'expiry of old events', 60 * MINUTE_MS, () => expireLog(db, topicList))
     periodically(shared, 'measuring of dead letters', MEASURE_MS, measureData(db, shared.metrics))
-    return { routes: dataRoutes({ bus: shared.bus, db, now }), checks: [] }
+    return { routes: dataRoutes({ bus: shared.bus, db, now, groups: replayGroups() }), checks: [] }
   },
 }
 
-async function consume(shared: Shared, group: string, handlers: readonly Handler[]): Promise<RunningConsumer> {
+async function consume(shared: Shared, group: GroupName, handlers: readonly Handler[]): Promise<RunningConsumer> {
   const { bus, log, metrics, pool, lifecycle } = shared
   const consuming = await runConsumer({ bus, db: pool(`atom_${group}`), group, handlers, log, metrics, now })
   lifecycle.onClose(`consumer ${group}`, consuming.stop)
+  const replays = runReplays({
+    bus,
+    db: pool(`atom_${group}`),
+    group: { group, handlers, ...rebuilt[group] },
+    log,
+    now,
+  })
+  lifecycle.onClose(`replays of ${group}`, replays.stop)
   periodically(shared, `expiry of the inbox of ${group}`, 60 * MINUTE_MS, () =>
     expireInbox(pool(`atom_${group}`), group, now()),
   )

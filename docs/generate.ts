@@ -9,6 +9,7 @@ import { authError } from '../platform/auth/errors.ts'
 import type { ErrorDefinition } from '../platform/errors.ts'
 import { httpError } from '../platform/http/errors.ts'
 import { envExample } from '../platform/settings.ts'
+import { dataError } from '../producers/data/errors.ts'
 import { marketplaceError } from '../producers/marketplace/errors.ts'
 import { recordCodes, usageError } from '../producers/usage/errors.ts'
 import { eventTypes } from '../schemas/index.ts'
@@ -51,6 +52,7 @@ function errorsPage(): string {
     ['governance', governanceError.definitions],
     ['usage', usageError.definitions],
     ['billing', billingError.definitions],
+    ['data', dataError.definitions],
   ]
   const rows = rooms.flatMap(([room, definitions]) =>
     Object.entries(definitions).map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} | ${room} |`),

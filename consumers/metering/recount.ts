@@ -8,7 +8,7 @@ import { countRecords } from './count-report.ts'
 /** What one hour of usage is, from the log and as it was counted. */
 type Difference = {
   tenant: string
-  hour: string
+  hour: Date
   meter: string
   package: string
   log: { quantity: string; records: number }

@@ -3,6 +3,8 @@ import type { Envelope } from '../../schemas/envelope.ts'
 import { type Db, execute, rows, type Tx } from '../db.ts'
 import type { Batch } from './bus.ts'
 
+type Identity = Pick<Envelope, 'source' | 'id'>
+
 /**
  * Compare-and-set of a group's cursor, in the transaction of the effects. False when somebody else moved it: a
  * paused process that wakes up after its partition went elsewhere changes nothing.
@@ -51,5 +53,17 @@ export async function unseen(tx: Tx, group: string, events: readonly Envelope[])
 }
 
 /** An event's identity is (source, id); 128 bits of its hash are kept. */
-const eventKey = (event: Envelope): Buffer =>
+const eventKey = (event: Identity): Buffer =>
   createHash('sha256').update(`${event.source}\n${event.id}`).digest().subarray(0, 16)
+
+/** Which events a group has applied already, as far as the inbox remembers; in their order. */
+export async function seenBefore(db: Db, group: string, events: readonly Identity[]): Promise<boolean[]> {
+  const keys = events.map((event) => eventKey(event).toString('hex'))
+  const found = await db.query<{ key: string }>(
+    `select encode(event_key, 'hex') as key from platform.inbox
+     where consumer_group = ? and event_key = any(select decode(k, 'hex') from unnest(?::text[]) k)`,
+    [group, keys],
+  )
+  const seen = new Set(found.map(({ key }) => key))
+  return keys.map((key) => seen.has(key))
+}

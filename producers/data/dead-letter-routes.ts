@@ -1,5 +1,4 @@
 import { Type } from '@sinclair/typebox'
-import type { Principal } from '../../platform/auth/principal.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
@@ -16,6 +15,7 @@ import {
   requestRedrive,
   type Selection,
 } from './dead-letter-rows.ts'
+import { personOf } from './person.ts'
 import { readable } from './readable.ts'
 
 /** What groups and codes look like: anything else cannot match, and some of it the database cannot even be asked. */
@@ -97,5 +97,3 @@ function nameOf({ query }: Call, parameter: 'group' | 'code'): string | null {
   if (value === null || new RegExp(NAME).test(value)) return value
   throw httpError('parameter_invalid', `\`${parameter}\` is letters, digits and _ . -`)
 }
-
-const personOf = ({ subject, org }: Principal): string => `${subject}@${org}`

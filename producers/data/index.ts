@@ -2,20 +2,26 @@ import type { Bus } from '../../platform/bus/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Answer, Route } from '../../platform/http/route.ts'
+import type { ReplayGroup } from '../../platform/replay/replay.ts'
 import { eventTypes } from '../../schemas/index.ts'
 import { topicList } from '../../schemas/topics.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { groupRoutes } from './group-routes.ts'
+import { projectionRoutes } from './projection-routes.ts'
+import { replayRoutes } from './replay-routes.ts'
 
-export type DataDeps = { bus: Bus; db: Db; now: Clock }
+/** `groups`: what replays may be asked of; the groups do them wherever they run. */
+export type DataDeps = { bus: Bus; db: Db; now: Clock; groups?: readonly ReplayGroup[] }
 
 /** Every call of the data service on port 8090, all for the role `data`. */
-export const dataRoutes = (deps: DataDeps): Route[] => [
+export const dataRoutes = ({ groups = [], ...deps }: DataDeps): Route[] => [
   topicsRoute(deps.bus),
   ...eventRoutes(deps),
   ...deadLetterRoutes(deps),
   ...groupRoutes(deps.db),
+  ...replayRoutes({ ...deps, groups }),
+  ...projectionRoutes({ ...deps, groups }),
 ]
 
 /** What data teams ask first: which topics there are, what is in them, and for how long. */

@@ -35,7 +35,9 @@ import { portOf, SERVICES, type ServiceName, type Shared, startPart } from './se
 
 type Options = { names: readonly ServiceName[]; settings: AtomSettings; log: Log; lifecycle: Lifecycle }
 
-const SCHEMAS = ['platform', 'marketplace', 'governance', 'metering', 'read']
+const ROOMS = ['platform', 'marketplace', 'governance', 'metering', 'read']
+// Copies of tables, while a projection is built again and after.
+const SCHEMAS = [...ROOMS, 'read_shadow', 'read_former', 'metering_shadow']
 /** Ports are promised free within 3 s of a signal. */
 const STOP_DEADLINE_MS = 2_800
 /** Longer than the slowest first start. */

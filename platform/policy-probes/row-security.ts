@@ -16,7 +16,7 @@ export function probeRowSecurity(db: Db, schemas: readonly string[]) {
     const tables = await db.query<TableRow>(
       `select n.nspname || '.' || c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as forced,
          (select count(*)::int from pg_policy p where p.polrelid = c.oid) as policies,
-         has_table_privilege(c.oid, 'select') as readable, pg_get_userbyid(c.relowner) = current_user as mine
+         has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable, pg_get_userbyid(c.relowner) = current_user as mine
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
        where c.relkind in ('r', 'p') and n.nspname = any(?::text[]) and exists (
          select 1 from pg_attribute a where a.attrelid = c.oid and a.attname in ('org', 'tenant', 'partner') and not a.attisdropped)

@@ -6,6 +6,8 @@ import { ApiRefused, dataApi, Unreachable } from './data-api.ts'
 import { deadLetterCommands } from './dead-letters.ts'
 import { exportCommand, tailCommand } from './events.ts'
 import { groupCommands } from './groups.ts'
+import { projectionCommands } from './projections.ts'
+import { replayCommands } from './replays.ts'
 import { topicsCommand } from './topics.ts'
 
 export type Streams = { out: (text: string) => Promise<void>; say: (line: string) => void; signal: AbortSignal }
@@ -16,6 +18,8 @@ const commands: readonly Command[] = [
   exportCommand,
   ...deadLetterCommands,
   ...groupCommands,
+  ...replayCommands,
+  ...projectionCommands,
 ]
 const DEFAULT_API = 'http://127.0.0.1:8090'
 

@@ -4,6 +4,7 @@ import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
 import { packagesFound, publishPackage } from './packages.ts'
 import { type Drive, points } from './points.ts'
+import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { deadLettersOf, idle, type Stage } from './stage.ts'
 import type { Backend, Running } from './world.ts'
 
@@ -30,6 +31,7 @@ const SERVICES: Record<Drive, readonly string[]> = {
   poison: ['billing'],
   issue: ['billing'],
   packages: ['marketplace', 'governance'],
+  rebuild: ['marketplace', 'governance', 'portal', 'data'],
 }
 
 /** Starts a process that dies at the point, drives it there, starts another and lets the clients go on. */
@@ -117,6 +119,15 @@ const DRIVES: Record<Exclude<Drive, 'usage'>, (stage: Stage, armed: Running, nam
       async finish(recovered) {
         await issue(stage, recovered)
         return invoicesFound(stage, tenants)
+      },
+    }
+  },
+  async rebuild(stage, armed, name) {
+    await publishPackage(stage, armed, name)
+    const id = await beginRebuild(stage, armed)
+    return {
+      async finish(recovered) {
+        return rebuildFound(stage, recovered, id)
       },
     }
   },

@@ -1,5 +1,5 @@
-/** What makes a process come to a point: usage reports, packages from upload to publication, or issuing invoices. */
-export type Drive = 'usage' | 'poison' | 'packages' | 'issue'
+/** What makes a process come to a point: usage reports, packages from upload to publication, issuing, rebuilding. */
+export type Drive = 'usage' | 'poison' | 'packages' | 'issue' | 'rebuild'
 export type Point = {
   name: string
   drive: Drive
@@ -43,6 +43,10 @@ export const points: readonly Point[] = [
   { name: 'review.after-decision', drive: 'packages' },
   { name: 'review.before-commit', drive: 'packages' },
   { name: 'review.after-commit', drive: 'packages' },
+  { name: 'replay.before-commit', drive: 'rebuild' },
+  { name: 'replay.after-commit', drive: 'rebuild' },
+  { name: 'replay.before-swap', drive: 'rebuild' },
+  { name: 'replay.after-swap', drive: 'rebuild' },
   { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
   { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
   { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },

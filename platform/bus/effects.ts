@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Envelope } from '../../schemas/envelope.ts'
 import { type Db, execute, rows, type Tx } from '../db.ts'
-import type { Batch } from './bus.ts'
+import type { Batch, BusRecord } from './bus.ts'
 
 type Identity = Pick<Envelope, 'source' | 'id'>
 
@@ -55,6 +55,12 @@ export async function unseen(tx: Tx, group: string, events: readonly Envelope[])
 /** An event's identity is (source, id); 128 bits of its hash are kept. */
 const eventKey = (event: Identity): Buffer =>
   createHash('sha256').update(`${event.source}\n${event.id}`).digest().subarray(0, 16)
+
+/** Who an event is, from the headers of its record; empty where it is no event. */
+export const identityOf = ({ headers }: Pick<BusRecord, 'headers'>): Identity => ({
+  source: headers.ce_source ?? '',
+  id: headers.ce_id ?? '',
+})
 
 /** Which events a group has applied already, as far as the inbox remembers; in their order. */
 export async function seenBefore(db: Db, group: string, events: readonly Identity[]): Promise<boolean[]> {

@@ -2,6 +2,7 @@ import type { Topic } from '../../schemas/topics.ts'
 import { Fenced } from '../bus/attempts.ts'
 import type { Bus, BusRecord } from '../bus/bus.ts'
 import { keysWithLetters } from '../bus/dead-letters.ts'
+import { identityOf, seenBefore } from '../bus/effects.ts'
 import { type Count, type Decoded, type Reactions, reactions } from '../bus/reactions.ts'
 import { INBOX_DAYS } from '../bus/retention.ts'
 import type { Handler } from '../bus/runner.ts'
@@ -57,7 +58,8 @@ export async function take(deps: ReplayDeps, work: Work, at: number, until: stri
   const request = { topic, partition: range.partition, from: range.at, until, maxRecords: max }
   const records = await deps.bus.read(request)
   const leftOut = await leaveOut(deps, work, topic, records)
-  const decoded = await work.reacting.decode(records.filter((record) => !leftOut.has(record)))
+  const wanted = records.filter((record) => !leftOut.has(record))
+  const decoded = await work.reacting.decode(work.replay.kind === 'apply' ? await missed(deps, wanted) : wanted)
   if (work.replay.kind === 'apply') refuseForgotten(decoded, deps.now())
   const taken: Taken = { records: records.length, leftOut: leftOut.size, decoded }
   return { range: { ...range, at: records.at(-1)?.next ?? until }, taken }
@@ -113,6 +115,12 @@ async function leaveOut(
   )
   const given = new Set(discarded.map(({ position }) => position))
   return new Set(records.filter(({ position }) => given.has(position)))
+}
+
+/** What the group has applied needs no preparation, which may be the dearest part of it. */
+async function missed({ db, group }: ReplayDeps, records: readonly BusRecord[]): Promise<BusRecord[]> {
+  const seen = await seenBefore(db, group.group, records.map(identityOf))
+  return records.filter((_, index) => !seen[index])
 }
 
 function refuseForgotten(decoded: readonly Decoded[], now: Date): void {

@@ -1,5 +1,5 @@
 import type { Bus, BusRecord } from '../../platform/bus/bus.ts'
-import { seenBefore } from '../../platform/bus/effects.ts'
+import { identityOf, seenBefore } from '../../platform/bus/effects.ts'
 import type { Handler } from '../../platform/bus/runner.ts'
 import type { Db } from '../../platform/db.ts'
 import type { ReplayRange } from '../../platform/replay/replay.ts'
@@ -72,7 +72,7 @@ export async function countRanges(
     count.events += 1
     count.already_applied += seen ? 1 : 0
     types.set(key, count)
-    if (handled.has(type) && isForgotten(headers.ce_time ?? '', now)) counted.forgotten += 1
+    if (handled.has(type) && !seen && isForgotten(headers.ce_time ?? '', now)) counted.forgotten += 1
     const { first_recorded_at: first, last_recorded_at: last } = counted
     counted.first_recorded_at = first === null || recordedAt < first ? recordedAt : first
     counted.last_recorded_at = last === null || recordedAt > last ? recordedAt : last
@@ -83,8 +83,7 @@ export async function countRanges(
 }
 
 async function told(db: Db, group: string, records: readonly BusRecord[]) {
-  const identities = records.map(({ headers }) => ({ source: headers.ce_source ?? '', id: headers.ce_id ?? '' }))
-  const seen = await seenBefore(db, group, identities)
+  const seen = await seenBefore(db, group, records.map(identityOf))
   return records.map((record, index) => ({ record, seen: seen[index] ?? false }))
 }
 

@@ -2,6 +2,7 @@ import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { freshDatabase } from '../../support/database.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { rebuildContract } from './rebuild.contract.ts'
+import { rebuildTroubleContract } from './rebuild-trouble.contract.ts'
 import { replayContract } from './replay.contract.ts'
 import type { ReplayBackend } from './replay-world.ts'
 
@@ -27,5 +28,6 @@ describe('producers/data: replays on the log in PostgreSQL', function () {
     }
   }
   rebuildContract('embedded', open)
+  rebuildTroubleContract('embedded', open)
   replayContract('embedded', open)
 })

@@ -7,6 +7,7 @@ import { freshDatabase } from '../../support/database.ts'
 import { adminOf, brokerForTests, emptyTopics } from '../../support/kafka.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { rebuildContract } from './rebuild.contract.ts'
+import { rebuildTroubleContract } from './rebuild-trouble.contract.ts'
 import { replayContract } from './replay.contract.ts'
 import type { ReplayBackend } from './replay-world.ts'
 
@@ -46,5 +47,6 @@ describe('producers/data: replays on Kafka', function () {
     }
   }
   rebuildContract('kafka', open)
+  rebuildTroubleContract('kafka', open)
   replayContract('kafka', open)
 })

@@ -33,9 +33,11 @@ export function runReplays(options: Options): { stop(): Promise<void> } {
   let place = ''
 
   async function work(): Promise<void> {
+    const waiting: string[] = []
     while (!signal.aborted) {
-      const replay = await nextReplay(db, group.group)
-      if (!replay || !(await tried(replay))) return
+      const replay = await nextReplay(db, group.group, waiting)
+      if (!replay) return
+      if (!(await tried(replay))) waiting.push(replay.id)
     }
   }
 
@@ -47,7 +49,9 @@ export function runReplays(options: Options): { stop(): Promise<void> } {
       max = Math.min(maxRecords, max * 2)
     }
     try {
-      await attempt(replay.id, one, (error) => giveUp(replay, error))
+      await attempt(replay.id, one, async (error) => {
+        goesOn = await giveUp(replay, error)
+      })
       return goesOn
     } catch (error) {
       if (error instanceof NotNow) return false
@@ -55,15 +59,16 @@ export function runReplays(options: Options): { stop(): Promise<void> } {
     }
   }
 
-  /** The event that fails is found alone first, so that the note names it. */
-  async function giveUp(replay: Replay, error: unknown): Promise<void> {
+  /** The event that fails is found alone first, so that the note names it. True when that is still to be done. */
+  async function giveUp(replay: Replay, error: unknown): Promise<boolean> {
     if (max > 1) {
       max = 1
-      return
+      return true
     }
     const note = `${place}${messageOf(error)}`.toWellFormed().replaceAll('\0', '').slice(0, 1_000)
     await changeState(db, replay.id, { from: ['running'], to: 'failed', note, now: now() })
     log.error('replay failed', { id: replay.id, error: note })
+    return false
   }
 
   async function step(replay: Replay): Promise<boolean> {
@@ -141,8 +146,10 @@ async function tidy(deps: ReplayDeps, replay: Replay): Promise<boolean> {
         ? (
             await rows<{ inbox: string }>(
               tx,
-              'select distinct inbox from platform.replays where consumer_group = ? and shadow = ? and inbox <> ?',
-              [replay.group, replay.shadow, replay.inbox],
+              // Older ones only: the next rebuild may be at work in another process already.
+              `select distinct inbox from platform.replays
+               where consumer_group = ? and shadow = ? and inbox <> ? and id < ?`,
+              [replay.group, replay.shadow, replay.inbox, replay.id],
             )
           ).map(({ inbox }) => inbox)
         : []

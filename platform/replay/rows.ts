@@ -77,13 +77,14 @@ export async function changeState(
   return changed
 }
 
-/** The oldest replay of a group that has something to do. */
-export async function nextReplay(db: Db, group: string): Promise<Replay | undefined> {
+/** The oldest replay of a group that has something to do, but for those that wait. */
+export async function nextReplay(db: Db, group: string, waiting: readonly string[]): Promise<Replay | undefined> {
   const [found] = await db.query<Replay>(
     `select ${COLUMNS} from platform.replays
      where consumer_group = ? and (state = 'running' or state in ('done', 'cancelled') and not tidied)
+       and id <> all(?::uuid[])
      order by requested_at, id limit 1`,
-    [group],
+    [group, [...waiting]],
   )
   return found
 }

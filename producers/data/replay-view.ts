@@ -32,13 +32,14 @@ export function replayView(replay: Replay) {
 export async function progressView(deps: Deps, replay: Replay, now: Date) {
   const left = await leftOf(deps, replay)
   const seconds = (now.getTime() - replay.run_since.getTime()) / 1_000
-  const rate = replay.state === 'running' && seconds > 0 ? (replay.done - replay.run_done) / seconds : null
+  const records = replay.done - replay.run_done
+  const rate = replay.state === 'running' && seconds > 0 && records > 0 ? records / seconds : null
   return {
     ...replayView(replay),
     left,
     total: replay.done + left,
     rate_per_second: rate === null ? null : Math.round(rate * 10) / 10,
-    seconds_left: rate === null || rate === 0 ? null : Math.ceil(left / rate),
+    seconds_left: rate === null ? null : Math.ceil(left / rate),
   }
 }
 

@@ -227,7 +227,7 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
 
       it('says what a topic holds and since when nothing came', async () => {
         const [before] = await backend.bus.extents([topic])
-        expect(before).to.deep.equal({ topic: topic.name, records: 0, lastRecordedAt: null })
+        expect(before).to.include({ topic: topic.name, records: 0, lastRecordedAt: null })
         const since = Date.now()
         await send(create('a', 1), create('b', 2), create('a', 3))
         const until = Date.now()
@@ -244,6 +244,7 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
           const found: string[] = []
           for (const { partition, at } of starts) {
             const until = ends[partition]?.at ?? ''
+            const before = found.length
             for (let place = at; ; ) {
               const read = await backend.bus.read({ topic, partition, from: place, until, maxRecords })
               if (read.length === 0) break
@@ -251,6 +252,8 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
               place = read.at(-1)?.next ?? place
               found.push(...read.map(({ value }) => thingOf(value)))
             }
+            const counted = await backend.bus.count({ topic, partition, from: at, until })
+            expect(counted, `counted in partition ${partition}`).to.equal(found.length - before)
           }
           return found
         }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { toRecord } from '../../../platform/bus/binary-mode.ts'
+import { expireInbox } from '../../../platform/bus/retention.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { topics } from '../../../schemas/topics.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -109,8 +110,26 @@ export function rebuildTroubleContract(name: string, open: () => Promise<ReplayB
       )
       const second = await rebuild('packages')
       await eventually('it waits', async () => (await world.get(`replays/${second}`)).note?.includes('dead letter'))
+      // What does not read that topic is not held up by it.
+      await world.ended(await rebuild('usage'), 'done')
       await world.owner('delete from platform.dead_letters')
       await world.ended(second, 'done')
+    })
+
+    it('forgets the events of a rebuild when the inbox forgets those of its group', async () => {
+      await world.life(1)
+      await world.read()
+      world.work()
+      const id = await rebuild('packages')
+      await world.ended(id, 'done')
+      const known = () =>
+        world.contents('(select distinct consumer_group from platform.inbox where consumer_group like $$analytics%$$)')
+      expect(await known()).to.equal(`(analytics)\n(analytics.shadow.${id})`)
+      const analytics = world.database.as('atom_analytics')
+      await expireInbox(analytics, 'analytics', new Date(Date.now() + 120 * 86_400_000))
+      expect(await known()).to.equal(`(analytics)\n(analytics.shadow.${id})`)
+      await expireInbox(analytics, 'analytics', new Date(Date.now() + 126 * 86_400_000))
+      expect(await known()).to.equal('')
     })
 
     it('keeps row security and grants: the portal reads the new tables, and nobody but analytics can swap them', async () => {

@@ -1,8 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { execute } from '../../../platform/db.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
+import { eventually, gate } from '../../support/eventually.ts'
 import { holds } from '../../support/property.ts'
 import { openReplayWorld, type ReplayBackend, type ReplayWorld } from './replay-world.ts'
 
@@ -67,12 +69,38 @@ export function rebuildContract(name: string, open: () => Promise<ReplayBackend>
       world.work(2)
       for (let n = 9; n <= 16; n++) await world.life(n)
       await world.read()
-      const { result } = await world.ended(id, 'done')
+      const { result, done, applied } = await world.ended(id, 'done')
       expect(result.equal).to.equal(true)
+      // 16 lives: 3 events each, and one more of those that were approved or rejected.
+      expect({ done, applied }).to.deep.equal({ done: 59, applied: 59 })
       await world.life(17)
       await world.read()
       const [{ n } = { n: 0 }] = await world.owner<{ n: number }>('select count(*)::int as n from read.packages')
       expect(n).to.equal(17)
+    })
+
+    it('compares only when nobody is writing to the live tables', async () => {
+      await world.life(1)
+      await world.read()
+      const writing = gate()
+      const wrote = gate()
+      const sql =
+        "insert into read.packages values ('demo', gen_random_uuid(), 'late', '1', 'submitted', null, null, '[]', null, now())"
+      const writer = world.database.as('atom_analytics').transaction(async (tx) => {
+        await execute(tx, sql)
+        wrote.open()
+        await writing.opened
+      })
+      await wrote.opened
+      const id = await rebuild('packages')
+      world.work()
+      const waiting = `select 1 from pg_locks where not granted and mode = 'ShareRowExclusiveLock'
+        and relation = 'read.packages'::regclass`
+      await eventually('it waits for the writer', async () => (await world.owner(waiting)).length > 0)
+      writing.open()
+      await writer
+      const { result } = await world.ended(id, 'paused')
+      expect(result.tables[0]).to.include({ only_live: 1, only_shadow: 0 })
     })
 
     it('waits for a person where it differs from the live tables, and goes in when accepted', async () => {

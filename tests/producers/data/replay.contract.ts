@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
+import { eventually } from '../../support/eventually.ts'
 import { openReplayWorld, type ReplayBackend, type ReplayWorld } from './replay-world.ts'
 
 /** A range of the log goes to one group again, or is only compared with what it counted: the same on both backends. */
@@ -156,7 +157,10 @@ export function replayContract(name: string, open: () => Promise<ReplayBackend>)
         counted: { quantity: '2.5', records: 2 },
       })
       expect(await world.contents('metering.rollups')).to.equal(damaged)
-      expect(await world.owner("select 1 from pg_tables where schemaname = 'metering_shadow'")).to.have.length(0)
+      await eventually(
+        'its tables are gone',
+        async () => (await world.owner("select 1 from pg_tables where schemaname = 'metering_shadow'")).length === 0,
+      )
     })
 
     it('pages the replays, the newest first', async () => {

@@ -3,7 +3,7 @@ import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { onSubmitted } from './consumers/governance/on-submitted.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
 import type { MeteringDeps } from './consumers/metering/deps.ts'
-import { expireDedupe } from './consumers/metering/expire-dedupe.ts'
+import { expireUsage } from './consumers/metering/expire-usage.ts'
 import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
 import { issueDue } from './consumers/metering/issue.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
@@ -125,7 +125,9 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
-    periodically(shared, 'expiry of usage hashes', 60 * MINUTE_MS, () => expireDedupe(allTenants, now()))
+    periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
+      expireUsage(allTenants, now()),
+    )
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps)]
     return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), payments] }
   },

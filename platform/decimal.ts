@@ -52,7 +52,8 @@ export function roundProduct(product: bigint, places: number): Decimal {
   return divideRounded(product, SCALE * unit) * unit
 }
 
-function divideRounded(value: bigint, divisor: bigint): bigint {
+/** Quotient rounded half away from zero; `divisor` is above zero. */
+export function divideRounded(value: bigint, divisor: bigint): bigint {
   const half = divisor / 2n
   return value >= 0n ? (value + half) / divisor : -((-value + half) / divisor)
 }

@@ -1,19 +1,19 @@
-import { createHash } from 'node:crypto'
-import type { Static } from '@sinclair/typebox'
 import { execute, rows, type Tx } from '../../platform/db.ts'
-import { decimal, formatDecimal } from '../../platform/decimal.ts'
 import { fault } from '../../platform/fault.ts'
-import { periodOf } from '../../platform/utc-time.ts'
+import { periodBounds, periodOf } from '../../platform/utc-time.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
-import type { UsageRecord, usageReported } from '../../schemas/events/usage.reported.ts'
-import { loadPeriod } from './load-period.ts'
+import type { usageReported } from '../../schemas/events/usage.reported.ts'
+import { addToRollups, keepSingly } from './add-usage.ts'
+import { keptOf } from './kept-dimensions.ts'
+import { type Keyed, keyOf, packageName } from './keyed-record.ts'
+import { loadSubscriptions } from './load-period.ts'
 import { markStale } from './open-invoices.ts'
-import { attribute } from './rating/rate-invoice.ts'
+import { groupBy } from './rating/group-by.ts'
+import type { KeptDimensions } from './rating/kept.ts'
+import { unpricedAmong as unpricedAmongUsage } from './rating/rate-period.ts'
 
-type Record_ = Static<typeof UsageRecord>
 export type Report = Envelope<Parameters<typeof usageReported.create>[0]>
 type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' }
-type Keyed = { index: number; record: Record_; key: string; content: string }
 
 /**
  * Counts a report: what (tenant, id) has not been seen is added to its hour, all else becomes an exception on the
@@ -25,14 +25,15 @@ export async function countReport(
   now: Date,
 ): Promise<{ counted: number; exceptions: Exception[] }> {
   const { tenant, report_id, reporter, received_at, root, records, indexes } = report.data
-  const { fresh, exceptions } = await countRecords(tx, 'metering', report)
+  const { fresh, exceptions, kept } = await countRecords(tx, 'metering', report)
+  await keepSingly(tx, tenant, fresh, kept)
   fault('count.after-rollups')
   const late = await markPeriods(tx, tenant, fresh, now)
   fault('count.after-marks')
   exceptions.push(
     ...fresh.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
   )
-  exceptions.push(...(await unpricedAmong(tx, tenant, fresh, late)))
+  exceptions.push(...(await unpricedAmong(tx, tenant, fresh, late, kept)))
   await execute(
     tx,
     `insert into metering.reports (tenant, report_id, reporter, received_at, record_count, indexes, root)
@@ -53,13 +54,14 @@ export async function countRecords(
   tx: Tx,
   schema: string,
   report: Report,
-): Promise<{ fresh: Keyed[]; exceptions: Exception[] }> {
+): Promise<{ fresh: Keyed[]; exceptions: Exception[]; kept: KeptDimensions }> {
   const { tenant, received_at, records, indexes } = report.data
   const keyed = records.map((record, place) => keyOf(record, indexes?.[place] ?? place))
   const { fresh, exceptions } = await dedupe(tx, schema, tenant, received_at, keyed)
   fault('count.after-dedupe')
-  await addToRollups(tx, schema, tenant, fresh)
-  return { fresh, exceptions }
+  const kept = await keptOf(tx, tenant)
+  await addToRollups(tx, schema, tenant, fresh, kept)
+  return { fresh, exceptions, kept }
 }
 
 async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keyed: Keyed[]) {
@@ -91,40 +93,6 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
   for (const { index, key, content } of repeated)
     exceptions.push({ index, status: contentOf.get(key) === content ? 'duplicate' : 'conflict' })
   return { fresh: distinct.filter(({ key }) => isNew.has(key)), exceptions }
-}
-
-async function addToRollups(tx: Tx, schema: string, tenant: string, fresh: readonly Keyed[]): Promise<void> {
-  type Rollup = { hour: string; meter: string; package: string; dimensions: string; quantity: bigint; records: number }
-  const groups = new Map<string, Rollup>()
-  for (const { record } of fresh) {
-    const hour = `${record.time.slice(0, 13)}:00:00Z`
-    // No charge names a dimension yet, and free text kept per record would be the raw usage itself (P-1).
-    const dimensions = '{}'
-    const of = packageName(record)
-    const group = JSON.stringify([hour, record.meter, of, dimensions])
-    const rollup = groups.get(group) ?? { hour, meter: record.meter, package: of, dimensions, quantity: 0n, records: 0 }
-    rollup.quantity += decimal(record.quantity)
-    rollup.records += 1
-    groups.set(group, rollup)
-  }
-  const sorted = [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rollup]) => rollup)
-  await execute(
-    tx,
-    `insert into ${schema}.rollups (tenant, hour, meter, package, dimensions, dimensions_key, quantity, records)
-     select ?, h, m, p, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), q, n
-     from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::bigint[]) as r (h, m, p, d, q, n)
-     on conflict (tenant, hour, meter, package, dimensions_key)
-     do update set quantity = trim_scale(rollups.quantity + excluded.quantity), records = rollups.records + excluded.records`,
-    [
-      tenant,
-      sorted.map((one) => one.hour),
-      sorted.map((one) => one.meter),
-      sorted.map((one) => one.package),
-      sorted.map((one) => one.dimensions),
-      sorted.map((one) => formatDecimal(one.quantity)),
-      sorted.map((one) => one.records),
-    ],
-  )
 }
 
 /**
@@ -169,40 +137,22 @@ async function unpricedAmong(
   tenant: string,
   fresh: readonly Keyed[],
   late: ReadonlySet<string>,
+  kept: KeptDimensions,
 ): Promise<Exception[]> {
   const exceptions: Exception[] = []
-  for (const month of new Set(fresh.map(({ record }) => period(record)))) {
-    const { unpriced } = attribute(await loadPeriod(tx, tenant, month))
-    const names = new Set(unpriced.map((total) => JSON.stringify([total.meter, total.package])))
-    for (const { index, record } of fresh)
-      if (
-        period(record) === month &&
-        !late.has(month) &&
-        names.has(JSON.stringify([record.meter, packageName(record)]))
-      )
-        exceptions.push({ index, status: 'unpriced' })
+  for (const [month, own] of groupBy(fresh, ({ record }) => period(record))) {
+    if (late.has(month)) continue
+    const { start, end } = periodBounds(month)
+    const used = own.map(({ index, record }) => ({
+      index,
+      meter: record.meter,
+      package: packageName(record),
+      dimensions: kept.of(record.meter, record.dimensions ?? {}),
+    }))
+    const unpriced = unpricedAmongUsage(await loadSubscriptions(tx, tenant, start, end), used)
+    exceptions.push(...unpriced.map(({ index }) => ({ index, status: 'unpriced' as const })))
   }
   return exceptions
 }
 
-/** What identifies a record, and what it says. The time counts as content: a retry that restamps it is a conflict. */
-function keyOf(record: Record_, index: number): Keyed {
-  const content = JSON.stringify([
-    record.meter,
-    record.quantity,
-    record.time,
-    record.package ?? '',
-    canonicalDimensions(record),
-  ])
-  return { index, record, key: hash(record.id, 16), content: hash(content, 8) }
-}
-
-const hash = (text: string, bytes: number) =>
-  createHash('sha256')
-    .update(text)
-    .digest('hex')
-    .slice(0, bytes * 2)
-const period = (record: Record_) => periodOf(new Date(record.time))
-const packageName = (record: Record_) => record.package?.split('@')[0] ?? ''
-const canonicalDimensions = (record: Record_) =>
-  JSON.stringify(Object.fromEntries(Object.entries(record.dimensions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))))
+const period = (record: Keyed['record']) => periodOf(new Date(record.time))

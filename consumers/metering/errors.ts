@@ -6,5 +6,7 @@ export const billingError = defineErrors({
   plan_unknown: { status: 404, title: 'No plan has this id' },
   already_subscribed: { status: 409, title: 'The tenant is subscribed to this package already' },
   currency_mismatch: { status: 409, title: 'A tenant has one currency' },
+  plan_version_exists: { status: 409, title: 'The plan has a version from this day already' },
+  preview_invalid: { status: 400, title: 'The rehearsal cannot be run' },
   period_open: { status: 409, title: 'The period still collects usage' },
 })

@@ -7,6 +7,7 @@ import { ledgerRoute } from './ledger-routes.ts'
 import { onUsageReported } from './on-usage-reported.ts'
 import { onWpkPublished } from './on-wpk-published.ts'
 import { planRoutes } from './plan-routes.ts'
+import { previewRoute } from './preview-route.ts'
 import { receiptRoute } from './receipt-routes.ts'
 import { subscriptionRoutes } from './subscription-routes.ts'
 
@@ -14,6 +15,7 @@ import { subscriptionRoutes } from './subscription-routes.ts'
 export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   ...invoiceRoutes(deps),
   ...planRoutes(deps),
+  previewRoute(deps),
   ...subscriptionRoutes(deps),
   receiptRoute(deps),
   ledgerRoute(deps),

@@ -44,7 +44,7 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
             headers: { etag: `"sha256:${stored.sha256}"` },
           }
         if (!stored && period !== periodOf(at)) throw httpError('not_found', `no invoice of ${tenant} for ${period}`)
-        const live = await rateLive(tx, tenant, period, deps.partnerSharePercent)
+        const live = await rateLive(tx, tenant, period, deps.partnerSharePercent, at)
         return { status: 200, body: invoiceBody(tenant, period, live, { status: 'gathering' }, at) }
       },
       { scope: scopeOf(call.principal) },

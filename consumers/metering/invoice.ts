@@ -1,6 +1,7 @@
 import { row, type Tx } from '../../platform/db.ts'
 import { currencyOf, loadLatePeriods, loadPeriod } from './load-period.ts'
-import { lineId, type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
+import { lineId } from './rating/line.ts'
+import { type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
 
 export type InvoiceRow = {
   id: string
@@ -24,12 +25,16 @@ export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<Inv
 export const invoiceId = (tenant: string, period: string): string => lineId(tenant, period, 'invoice', '')
 
 /** Rates an open month from the rollups, with the differences of earlier, issued months that it has to bill. */
-export async function rateLive(tx: Tx, tenant: string, period: string, share: string): Promise<LiveInvoice> {
-  const policy = { currency: await currencyOf(tx, tenant), partnerSharePercent: share }
+export async function rateLive(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LiveInvoice> {
   const current = await loadPeriod(tx, tenant, period)
   const late = await loadLatePeriods(tx, tenant, period)
-  const rated = rateInvoice(tenant, current, late, policy)
-  return { id: invoiceId(tenant, period), rated, billsLate: late.map((one) => one.period) }
+  const rated = rateInvoice(current, late, {
+    tenant,
+    currency: await currencyOf(tx, tenant),
+    shareOf: () => share,
+    final: at >= current.to,
+  })
+  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period) }
 }
 
 /** The invoice in the shape of the contract. An issued one is answered from its stored bytes instead. */

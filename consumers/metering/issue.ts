@@ -64,7 +64,7 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
       )
       if (!held) return null
       const at = now()
-      const live = await rateLive(tx, tenant, period, partnerSharePercent)
+      const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
       if (live.rated.lines.length === 0) return null
       const number = await takeNumber(tx)
       fault('issue.after-number')

@@ -1,29 +1,128 @@
 import { row, rows, type Tx } from '../../platform/db.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
-import type { InvoiceLine, LatePeriod, PeriodUsage, Subscription, UsageTotal } from './rating/rate-invoice.ts'
+import { type Booked, bookedBy, type TaxLine } from './rating/delta.ts'
+import type { InvoiceLine } from './rating/line.ts'
+import { needsEvents } from './rating/measure.ts'
+import type { MeteredCharge, Plan } from './rating/plan.ts'
+import type { LatePeriod } from './rating/rate-invoice.ts'
+import {
+  type DistinctValues,
+  type OpeningLevel,
+  type PeriodUsage,
+  type Subscription,
+  type UsageEvent,
+  type UsageTotal,
+  windowsOf,
+} from './rating/usage.ts'
 
-/** A tenant's usage and subscriptions of a month, as rating takes them. At most 744 rows a meter, however many events. */
+type Span = { tenant: string; start: Date; end: Date; starts: readonly Date[]; ends: readonly Date[] }
+
+/**
+ * A tenant's usage and subscriptions of a month, as rating takes them. At most 744 rows a meter and combination of the
+ * dimensions that plans name, however many events.
+ */
 export async function loadPeriod(tx: Tx, tenant: string, period: string): Promise<PeriodUsage> {
   const { start, end } = periodBounds(period)
-  const usage = await rows<UsageTotal>(
+  const subscriptions = await loadSubscriptions(tx, tenant, start, end)
+  const windows = windowsOf(start, end, subscriptions)
+  const span = { tenant, start, end, starts: windows.map(({ from }) => from), ends: windows.map(({ to }) => to) }
+  const charges = subscriptions.flatMap(({ versions }) => versions.flatMap(({ plan }) => metered(plan)))
+  const metersOf = (wanted: (charge: MeteredCharge) => boolean) => [
+    ...new Set(charges.filter(wanted).map(({ meter }) => meter)),
+  ]
+  const weighted = metersOf(({ aggregation }) => aggregation === 'weighted_sum')
+  const unique = metersOf(({ aggregation }) => aggregation === 'unique')
+  const single = metersOf(needsEvents)
+  return {
+    period,
+    from: start,
+    to: end,
+    windows,
+    subscriptions,
+    totals: await loadTotals(
+      tx,
+      span,
+      metersOf(({ aggregation }) => aggregation === 'latest'),
+    ),
+    levels: weighted.length === 0 ? [] : await loadLevels(tx, span, weighted),
+    distinct: unique.length === 0 ? [] : await loadDistinct(tx, span, unique),
+    events: single.length === 0 ? [] : await loadEvents(tx, span, single),
+  }
+}
+
+/** Plans a tenant is subscribed to in a span, each with its versions up to the end of it. */
+export async function loadSubscriptions(tx: Tx, tenant: string, start: Date, end: Date): Promise<Subscription[]> {
+  type Row = Omit<Subscription, 'versions'> & { versions: { id: string; effective_from: string; plan: Plan }[] }
+  const found = await rows<Row>(
     tx,
-    `select meter, package, trim_scale(sum(quantity))::text as quantity from metering.rollups
-     where tenant = ? and hour >= ? and hour < ? group by meter, package order by meter, package`,
-    [tenant, start, end],
-  )
-  const subscriptions = await rows<Subscription>(
-    tx,
-    `select s.id, s.partner, s.package, p.body as plan
+    `select s.id, s.partner, s.package, s.starts_at, s.ends_at,
+       (select jsonb_agg(jsonb_build_object('id', v.id, 'effective_from', v.effective_from, 'plan', v.body)
+                         order by v.effective_from, v.id)
+        from metering.plans v
+        where v.partner = s.partner and (v.id = s.plan_id or v.first_version = s.plan_id) and v.effective_from < ?) as versions
      from metering.subscriptions s join metering.plans p on p.partner = s.partner and p.id = s.plan_id
      where s.tenant = ? and s.starts_at < ? and (s.ends_at is null or s.ends_at > ?) and p.effective_from < ?
      order by s.starts_at, s.id`,
-    [tenant, end, start, end],
+    [end, tenant, end, start, end],
   )
-  return { period, subscriptions, usage }
+  return found.map((one) => ({
+    ...one,
+    versions: one.versions.map((version) => ({ ...version, effective_from: new Date(version.effective_from) })),
+  }))
 }
 
+/** `latest` is looked for only where a charge asks for it: it costs a sort. */
+const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf: readonly string[]) =>
+  rows<UsageTotal>(
+    tx,
+    `select w - 1 as window, meter, package, dimensions, trim_scale(sum(quantity))::text as quantity,
+       sum(records)::int8::float8 as records, trim_scale(max(maximum))::text as maximum,
+       (array_agg(jsonb_build_object('at', latest_at, 'id', latest_key, 'quantity', latest::text)
+          order by latest_at desc, latest_key desc)
+          filter (where latest_at is not null and meter = any(?::text[])))[1] as latest,
+       trim_scale(sum(change))::text as change,
+       trim_scale(sum(change_ms + change * (extract(epoch from (?::timestamptz[])[w] - hour) * 1000 - 3600000)))::text
+         as change_ms
+     from (select *, width_bucket(hour, ?::timestamptz[]) as w from metering.rollups
+           where tenant = ? and hour >= ? and hour < ?) r
+     group by w, meter, package, dimensions order by w, meter, package, dimensions`,
+    [latestOf, ends, starts, tenant, start, end],
+  )
+
+const loadLevels = (tx: Tx, { tenant, start }: Span, meters: readonly string[]) =>
+  rows<OpeningLevel>(
+    tx,
+    `select meter, package, dimensions, trim_scale(sum(change))::text as level from metering.rollups
+     where tenant = ? and hour < ? and meter = any(?::text[]) group by meter, package, dimensions`,
+    [tenant, start, meters],
+  )
+
+const loadDistinct = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>
+  rows<DistinctValues>(
+    tx,
+    `select width_bucket(day::timestamptz, ?::timestamptz[]) - 1 as window, meter, package, dimensions, value_of as of,
+       array_agg(distinct encode(value_key, 'hex')) as values
+     from metering.distinct_values
+     where tenant = ? and day >= ?::timestamptz::date and day < ?::timestamptz::date and meter = any(?::text[])
+     group by 1, 2, 3, 4, 5`,
+    [starts, tenant, start, end, meters],
+  )
+
+const loadEvents = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>
+  rows<UsageEvent>(
+    tx,
+    `select width_bucket(at, ?::timestamptz[]) - 1 as window, meter, package, dimensions,
+       to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, encode(record_key, 'hex') as id,
+       quantity::text from metering.priced_events
+     where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) order by at, record_key`,
+    [starts, tenant, start, end, meters],
+  )
+
+const metered = (plan: Plan): MeteredCharge[] =>
+  plan.charges.flatMap((charge) => (charge.model === 'flat' ? [] : [charge]))
+
 /**
- * Issued months with later usage that the invoice of `period` bills, and what every issued invoice so far has billed
+ * Issued months with later usage that the invoice of `period` bills, and what every issued invoice so far has booked
  * for them. The first open month after a late one bills it: a month that has ended is still open while it collects,
  * and what is late must be on exactly one invoice.
  */
@@ -37,27 +136,27 @@ export async function loadLatePeriods(tx: Tx, tenant: string, period: string): P
     [tenant, period, period],
   )
   if (late.length === 0) return []
-  const issued = await rows<{ body: Buffer }>(
+  const issued = await rows<{ period: string; body: Buffer }>(
     tx,
-    "select body from metering.invoices where tenant = ? and status = 'issued' and period >= ?",
+    `select period, body from metering.invoices where tenant = ? and status = 'issued' and period >= ?
+     order by period`,
     [tenant, (late[0] as { period: string }).period],
   )
-  const lines = issued.flatMap(({ body }) => (JSON.parse(body.toString('utf8')) as { lines: InvoiceLine[] }).lines)
   const periods: LatePeriod[] = []
   for (const { period: month } of late)
-    periods.push({ ...(await loadPeriod(tx, tenant, month)), billed: await billedByLine(tx, lines, month) })
+    periods.push({ usage: await loadPeriod(tx, tenant, month), booked: bookedFor(month, issued) })
   return periods
 }
 
-/** Sums in SQL, where decimals are exact. */
-async function billedByLine(tx: Tx, lines: readonly InvoiceLine[], period: string): Promise<Map<string, string>> {
-  const own = lines.filter((line) => line.period === period)
-  const summed = await rows<{ id: string; amount: string }>(
-    tx,
-    'select id, sum(amount)::text as amount from unnest(?::text[], ?::numeric[]) as l (id, amount) group by id',
-    [own.map(({ id }) => id), own.map(({ amount }) => amount)],
+function bookedFor(month: string, issued: readonly { period: string; body: Buffer }[]): Booked {
+  const bodies = issued.map(({ period, body }) => ({
+    period,
+    ...(JSON.parse(body.toString('utf8')) as { lines: InvoiceLine[]; taxes: TaxLine[] }),
+  }))
+  return bookedBy(
+    bodies.flatMap(({ lines }) => lines.filter((line) => line.period === month)),
+    bodies.flatMap(({ period, taxes }) => taxes.filter((tax) => (tax.period ?? period) === month)),
   )
-  return new Map(summed.map(({ id, amount }) => [id, amount]))
 }
 
 /** The one currency of a tenant: of its subscriptions, US dollars before it has any. */

@@ -14,8 +14,9 @@ export async function markStale(tx: Tx, tenant: string, periods: readonly string
   )
 }
 
-/** What is due without any usage: a flat charge, or the flat amount of a first tier. */
-const FIXED_FEE = '$.charges[*] ? (@.model == "flat" || exists(@.tiers[0].flat_amount))'
+/** What is due without any usage in the month: fees, least spends, and levels that are still held. */
+const FIXED_FEE = `$ ? (exists(@.minimum_commitment) || exists(@.charges[*] ? (@.model == "flat"
+  || exists(@.tiers[0].flat_amount) || exists(@.min_amount) || @.aggregation == "weighted_sum")))`
 
 /**
  * A subscription changes every month since it began: open ones are rated again, issued ones become late, so that the

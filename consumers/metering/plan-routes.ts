@@ -1,14 +1,16 @@
 import { uuidv7 } from 'uuidv7'
-import { scopeOf } from '../../platform/auth/principal.ts'
-import { execute, rows } from '../../platform/db.ts'
+import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
+import { execute, row, rows, sqlState } from '../../platform/db.ts'
+import type { Fault } from '../../platform/errors.ts'
 import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, everyone, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
 import { parseUtcTime } from '../../platform/utc-time.ts'
+import { isUuid } from '../../platform/uuid.ts'
 import type { MeteringDeps } from './deps.ts'
 import { billingError } from './errors.ts'
-import { currencyDigits } from './rating/currency.ts'
-import { Plan, planFaults } from './rating/plan.ts'
+import { Plan } from './rating/plan.ts'
+import { planFaults } from './rating/plan-faults.ts'
 
 type PlanRow = {
   partner: string
@@ -17,10 +19,13 @@ type PlanRow = {
   currency: string
   effective_from: Date
   body: Plan
+  first_version: string | null
   created_at: Date
 }
+const COLUMNS = 'partner, id, name, currency, effective_from, body, first_version, created_at'
+const DAY_MS = 86_400_000
 
-/** Price plans: written by their partner, never changed; a new price is a new plan. */
+/** Price plans: written by their partner, never changed. A new price is a new version, from a day yet to come. */
 export function planRoutes(deps: MeteringDeps): Route[] {
   async function list(call: Call): Promise<Answer> {
     const { limit, after } = pageRequest(call.query, ['uuid'])
@@ -28,8 +33,7 @@ export function planRoutes(deps: MeteringDeps): Route[] {
       (tx) =>
         rows<PlanRow>(
           tx,
-          `select partner, id, name, currency, effective_from, body, created_at from metering.plans
-           ${after ? 'where id < ?::uuid' : ''} order by id desc limit ?`,
+          `select ${COLUMNS} from metering.plans ${after ? 'where id < ?::uuid' : ''} order by id desc limit ?`,
           [...(after ?? []), limit + 1],
         ),
       { scope: scopeOf(call.principal) },
@@ -39,56 +43,132 @@ export function planRoutes(deps: MeteringDeps): Route[] {
   }
 
   async function create(call: Call): Promise<Answer> {
-    const plan = checked(Plan, jsonBody(call))
     const now = deps.now()
-    const from = plan.effective_from === undefined ? now : parseUtcTime(plan.effective_from)
-    const errors = planFaults(plan)
-    if (!from) errors.push({ pointer: '/effective_from', code: 'time_invalid', detail: 'is not an RFC 3339 time' })
-    if (!knownCurrency(plan.currency))
-      errors.push({ pointer: '/currency', code: 'currency_unknown', detail: 'is not an ISO 4217 code' })
-    const first = errors[0]
-    if (first || !from) throw billingError('plan_invalid', `${first?.pointer} ${first?.detail}`, { errors })
-    const row: PlanRow = {
-      partner: call.principal.org,
+    const { plan, from } = readPlan(call, now)
+    return { status: 201, body: planOf(await insert(call.principal, plan, from, null, now)) }
+  }
+
+  /** Subscribers are priced by the version in force; what is earlier than its first day keeps its price. */
+  async function createVersion(call: Call): Promise<Answer> {
+    const now = deps.now()
+    const { plan, from } = readPlan(call, now)
+    const first = await firstVersion(call)
+    if (plan.currency !== first.currency)
+      throw billingError('currency_mismatch', `the plan is in ${first.currency}, and so are its versions`)
+    if (
+      plan.effective_from === undefined ||
+      from <= now ||
+      from.getTime() % DAY_MS !== 0 ||
+      from <= first.effective_from
+    )
+      throw invalid([
+        {
+          pointer: '/effective_from',
+          code: 'not_a_coming_day',
+          detail:
+            'a version takes effect at the start of a UTC day that is still to come, such as 2026-12-01T00:00:00Z',
+        },
+      ])
+    try {
+      return { status: 201, body: planOf(await insert(call.principal, plan, from, first.id, now)) }
+    } catch (error) {
+      if (sqlState(error) === '23505')
+        throw billingError('plan_version_exists', `a version takes effect at ${from.toISOString()} already`)
+      throw error
+    }
+  }
+
+  async function firstVersion(call: Call): Promise<PlanRow> {
+    const id = call.params.id ?? ''
+    const found = isUuid(id)
+      ? await deps.db.transaction(
+          (tx) =>
+            row<PlanRow>(tx, `select ${COLUMNS} from metering.plans where id = ? and partner = ?`, [
+              id,
+              call.principal.org,
+            ]),
+          { scope: scopeOf(call.principal) },
+        )
+      : undefined
+    if (!found) throw billingError('plan_unknown', 'you have no plan with this id')
+    if (found.first_version !== null)
+      throw billingError('plan_unknown', `this is a version; name the first one, ${found.first_version}`)
+    return found
+  }
+
+  async function insert(
+    principal: Principal,
+    plan: Plan,
+    from: Date,
+    first: string | null,
+    now: Date,
+  ): Promise<PlanRow> {
+    const made: PlanRow = {
+      partner: principal.org,
       id: uuidv7(),
       name: plan.name,
       currency: plan.currency,
       effective_from: from,
       body: plan,
+      first_version: first,
       created_at: now,
     }
     await deps.db.transaction(
       (tx) =>
-        execute(
-          tx,
-          `insert into metering.plans (partner, id, name, currency, effective_from, body, created_at)
-           values (?, ?, ?, ?, ?, ?, ?)`,
-          [row.partner, row.id, row.name, row.currency, row.effective_from, JSON.stringify(plan), row.created_at],
-        ),
-      { scope: scopeOf(call.principal) },
+        execute(tx, `insert into metering.plans (${COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)`, [
+          made.partner,
+          made.id,
+          made.name,
+          made.currency,
+          made.effective_from,
+          JSON.stringify(plan),
+          made.first_version,
+          made.created_at,
+        ]),
+      { scope: scopeOf(principal) },
     )
-    return { status: 201, body: planOf(row) }
+    return made
   }
 
+  const access = { roles: ['partner' as const] }
   return [
     { method: 'GET', path: '/billing/plans', summary: 'Price plans', access: everyone, handle: list },
+    { method: 'POST', path: '/billing/plans', summary: 'Make a price plan', access, handle: create },
     {
       method: 'POST',
-      path: '/billing/plans',
-      summary: 'Make a price plan',
-      access: { roles: ['partner'] },
-      handle: create,
+      path: '/billing/plans/:id/versions',
+      summary: 'Change the prices of a plan from a coming day on',
+      access,
+      handle: createVersion,
     },
   ]
 }
 
-const knownCurrency = (code: string): boolean =>
-  Intl.supportedValuesOf('currency').includes(code) && currencyDigits(code) <= 3
+function readPlan(call: Call, now: Date): { plan: Plan; from: Date } {
+  const plan = checked(Plan, jsonBody(call))
+  const from = plan.effective_from === undefined ? now : parseUtcTime(plan.effective_from)
+  const errors = [...planFaults(plan), ...rehearsedOnly(plan)]
+  if (!from) errors.push({ pointer: '/effective_from', code: 'time_invalid', detail: 'is not an RFC 3339 time' })
+  if (errors.length > 0 || !from) throw invalid(errors)
+  return { plan, from }
+}
+
+/** What `/billing/preview` can rate and invoices cannot yet: better refused than left out of a bill. */
+function rehearsedOnly(plan: Plan): Fault[] {
+  const detail = 'can be rehearsed with /billing/preview, but invoices do not know it'
+  return (['credits', 'thresholds'] as const)
+    .filter((name) => plan[name] !== undefined)
+    .map((name) => ({ pointer: `/${name}`, code: 'rehearsal_only', detail }))
+}
+
+const invalid = (errors: Fault[]) =>
+  billingError('plan_invalid', `${errors[0]?.pointer} ${errors[0]?.detail}`, { errors })
 
 const planOf = (plan: PlanRow) => ({
   id: plan.id,
   partner: plan.partner,
   ...plan.body,
   effective_from: plan.effective_from.toISOString(),
+  ...(plan.first_version === null ? {} : { first_version: plan.first_version }),
   created_at: plan.created_at.toISOString(),
 })

@@ -30,7 +30,7 @@ async function refreshOne({ allTenants, now, partnerSharePercent }: MeteringDeps
       )
       if (!held) return
       const at = now()
-      const live = await rateLive(tx, tenant, period, partnerSharePercent)
+      const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
       await execute(tx, 'update metering.invoices set stale = false, currency = ? where tenant = ? and period = ?', [
         live.rated.currency,
         tenant,

@@ -5,7 +5,7 @@ import type { Fault } from '../errors.ts'
 import { httpError } from './errors.ts'
 
 // First error only: a body of a thousand faults must not cost a thousand error objects.
-const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: false })
+const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: false, discriminator: true })
 const compiled = new WeakMap<TSchema, ValidateFunction>()
 
 /** Faults of a value against a schema; empty when it fits. */

@@ -14,7 +14,7 @@ const MAX_AGE_MS = 95 * 86_400_000
 const MAX_AHEAD_MS = 5 * 60_000
 /** Headroom under numeric sums: a thousand million records of the largest quantity still fit a 30-digit decimal. */
 const MAX_QUANTITY_DIGITS = 18
-const MEMBERS = ['id', 'meter', 'quantity', 'time', 'package', 'dimensions', 'tenant']
+const MEMBERS = ['id', 'meter', 'quantity', 'time', 'package', 'dimensions', 'tenant', 'operation']
 const ID = /^[\x21-\x7e]{1,128}$/
 const PACKAGE = /^[a-z0-9][a-z0-9._-]{0,127}(@[0-9A-Za-z.+-]{1,128})?$/
 
@@ -42,8 +42,12 @@ export function checkRecord(value: unknown, now: Date): RecordResult {
     return wrong('package_invalid', '/package')
   const badDimension = dimensionFault(sent.dimensions)
   if (badDimension !== null) return wrong('dimensions_invalid', badDimension)
+  if (sent.operation !== undefined && sent.operation !== 'add' && sent.operation !== 'remove')
+    return wrong('operation_invalid', '/operation')
   if (sent.tenant !== undefined && typeof sent.tenant !== 'string') return wrong('record_malformed', '/tenant')
-  const record: CheckedRecord = { id, meter, quantity: quantity.text, time: time.toISOString() }
+  // A level that falls travels as a negative change; at the edge a sign alone is far too easily a mistake.
+  const change = sent.operation === 'remove' && quantity.text !== '0' ? `-${quantity.text}` : quantity.text
+  const record: CheckedRecord = { id, meter, quantity: change, time: time.toISOString() }
   if (sent.package !== undefined) record.package = sent.package as string
   if (sent.dimensions !== undefined) record.dimensions = sent.dimensions as Record<string, string>
   return { record, tenant: sent.tenant as string | undefined }

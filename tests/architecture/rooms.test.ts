@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Longer than 300 lines, each with the reason. */
 const LONG: Record<string, string> = {
   'consumers/governance/training/fragments.ts': 'a list of text fragments, not code',
+  'tests/consumers/metering/scenarios.test.ts': 'one block for each public case, in the shapes of the file',
   'tests/platform/bus.contract.ts': 'one suite for both backends of the bus',
   'tests/platform/bus.kafka.db.test.ts': 'one real broker, started once, for all that is said of it',
   'tests/portal/web/page.test.ts': 'one browser, opened once, for every view of the page',

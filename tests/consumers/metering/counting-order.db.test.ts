@@ -62,7 +62,9 @@ describe('consumers/metering: any order, repetition and batching of the same rec
       const event = usageReported.create(data, { source: '//test', now: billing.clock() })
       await billing.deps.allTenants.transaction((tx) => countReport(tx, event, billing.clock()))
     }
-    const live = await billing.deps.allTenants.transaction((tx) => rateLive(tx, tenant, '2026-11', '80'))
+    const live = await billing.deps.allTenants.transaction((tx) =>
+      rateLive(tx, tenant, '2026-11', '80', billing.clock()),
+    )
     const lines = live.rated.lines.map(({ id: _id, ...line }) => line)
     return { rollups: await rollups(tenant), ...live.rated, lines }
   }

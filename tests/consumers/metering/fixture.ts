@@ -46,6 +46,9 @@ export type Line = {
   amount: string
   period: string
   description: string
+  unit_price?: string
+  dimensions?: Record<string, string>
+  adjusts?: string
 }
 export type Invoice = {
   id: string

@@ -30,7 +30,8 @@ describe('consumers/metering: late usage', () => {
     const total = new Map<string, bigint>()
     for (const period of through)
       for (const line of (await billing.invoice(tenant, period)).lines)
-        if (line.period === of) total.set(line.id, (total.get(line.id) ?? 0n) + decimal(line.amount))
+        if (line.period === of)
+          total.set(line.adjusts ?? line.id, (total.get(line.adjusts ?? line.id) ?? 0n) + decimal(line.amount))
     return [...total.values()].map((sum) => formatDecimal(sum, 2))
   }
 

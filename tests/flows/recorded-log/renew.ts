@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
+import { topics } from '../../../schemas/topics.ts'
 import { stopTestServer } from '../../support/database.ts'
 import { recordLog } from './record.ts'
 import {
   LOG_FILE,
   RESULTS_FILE,
+  type RecordedEvent,
   type RecordedLog,
   readLog,
   readResults,
@@ -13,12 +15,14 @@ import {
 import { replay } from './replay.ts'
 
 /**
- * `npm run record-log` makes the log and its results anew; `-- --results` keeps the log, for a change that is meant
- * to count or rate differently. Says what is different, so that a commit can say why.
+ * `npm run record-log` makes the log and its results anew; `-- --results` keeps what was reported and done, for a
+ * change that is meant to count or rate differently: what metering says about invoices is a result too, and replaced.
+ * Says what is different, so that a commit can say why.
  */
 async function main(args: readonly string[]): Promise<void> {
   const before = existsSync(LOG_FILE) ? readLog() : { setup: [], events: [] }
-  const log = args.includes('--results') ? before : await recordLog()
+  const keep = args.includes('--results')
+  const log = keep ? withBilling(before, (await replay(before)).invoices) : await recordLog()
   const { results } = await replay(log)
   say('log', counts(before), counts(log))
   const old = existsSync(RESULTS_FILE) ? readResults() : ''
@@ -26,10 +30,17 @@ async function main(args: readonly string[]): Promise<void> {
   const [was, is] = [new Set(old.split('\n')), new Set(results.split('\n'))]
   const [gone, come] = [[...was].filter((line) => !is.has(line)), [...is].filter((line) => !was.has(line))]
   console.log(`${gone.length} result lines went, ${come.length} came`)
-  if (args.includes('--results'))
-    for (const line of [...gone.map((one) => `- ${one}`), ...come.map((one) => `+ ${one}`)]) console.log(line)
-  if (log !== before) writeLog(log)
+  if (keep) for (const line of [...gone.map((one) => `- ${one}`), ...come.map((one) => `+ ${one}`)]) console.log(line)
+  writeLog(log)
   writeResults(results)
+}
+
+/** The log with the events about invoices as they are said now, each at its place. */
+function withBilling(log: RecordedLog, invoices: readonly RecordedEvent[]): RecordedLog {
+  const places = log.events.filter(({ topic }) => topic === topics.billing.name).length
+  if (places !== invoices.length) throw new Error(`${invoices.length} billing events for ${places} places: record anew`)
+  const said = [...invoices]
+  return { ...log, events: log.events.map((one) => (one.topic === topics.billing.name ? (said.shift() ?? one) : one)) }
 }
 
 const counts = ({ events }: RecordedLog): Map<string, number> =>

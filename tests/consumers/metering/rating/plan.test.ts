@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { Plan, planFaults } from '../../../../consumers/metering/rating/plan.ts'
+import { Plan } from '../../../../consumers/metering/rating/plan.ts'
+import { planFaults } from '../../../../consumers/metering/rating/plan-faults.ts'
 import { faultsOf } from '../../../../platform/http/validate.ts'
 
 const tiers = (...bounds: (string | null)[]): Plan => ({
@@ -49,7 +50,7 @@ describe('consumers/metering/rating/plan', () => {
     ['no charges', plan({ charges: [] }), '/charges'],
     ['no name', plan({ name: '' }), '/name'],
     ['a currency in small letters', plan({ currency: 'usd' }), '/currency'],
-    ['an unknown member', plan({ discount: 1 }), '/discount'],
+    ['an unknown member', plan({ rebate: 1 }), '/rebate'],
     ['a price that is a number', charge({ unit_amount: 0.5 }), '/charges/0'],
     ['a negative price', charge({ unit_amount: '-1' }), '/charges/0'],
     ['a price with 13 places', charge({ unit_amount: '0.0000000000001' }), '/charges/0'],

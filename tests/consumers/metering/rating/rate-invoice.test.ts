@@ -1,31 +1,18 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { currencyDigits } from '../../../../consumers/metering/rating/currency.ts'
+import type { InvoiceLine } from '../../../../consumers/metering/rating/line.ts'
 import type { Charge, Plan } from '../../../../consumers/metering/rating/plan.ts'
-import {
-  type InvoiceLine,
-  type PeriodUsage,
-  rateInvoice,
-  type Subscription,
-  type UsageTotal,
-} from '../../../../consumers/metering/rating/rate-invoice.ts'
+import type { Subscription } from '../../../../consumers/metering/rating/usage.ts'
 import { decimal, formatDecimal } from '../../../../platform/decimal.ts'
 import { holds } from '../../../support/property.ts'
+import { bookedFor, invoiceOf, monthOfTotals, subscriptionTo as subscription } from './month.ts'
 
-const policy = { currency: 'USD', partnerSharePercent: '80' }
+type Total = readonly [meter: string, of: string, quantity: string]
 const plan = (charges: Charge[], more: Partial<Plan> = {}): Plan => ({ name: 'p', currency: 'USD', charges, ...more })
 const runs: Charge = { id: 'runs', model: 'per_unit', meter: 'runs', unit_amount: '0.50' }
-const subscription = (id: string, partner: string, of: string, prices: Plan): Subscription => ({
-  id,
-  partner,
-  package: of,
-  plan: prices,
-})
-const month = (subscriptions: Subscription[], usage: [string, string, string][], period = '2026-11'): PeriodUsage => ({
-  period,
-  subscriptions,
-  usage: usage.map(([meter, of, quantity]) => ({ meter, package: of, quantity })),
-})
+const month = (subscriptions: Subscription[], usage: readonly Total[], period = '2026-11') =>
+  monthOfTotals(period, subscriptions, usage)
 const sum = (amounts: string[]) => amounts.reduce((total, amount) => total + decimal(amount), 0n)
 const amounts = (lines: InvoiceLine[]) => lines.map(({ amount }) => amount)
 
@@ -60,13 +47,13 @@ const subscriptions = fc.array(
   }),
   { maxLength: 3 },
 )
-const usage: fc.Arbitrary<UsageTotal[]> = fc.uniqueArray(
-  fc.record({
-    meter: fc.constantFrom('runs', 'bytes', 'unknown'),
-    package: fc.constantFrom('', 'one', 'two', 'four'),
-    quantity: fc.bigInt({ min: 0n, max: 10n ** 14n }).map((scaled) => formatDecimal(scaled)),
-  }),
-  { maxLength: 8, selector: (total) => `${total.meter}/${total.package}` },
+const usage: fc.Arbitrary<Total[]> = fc.uniqueArray(
+  fc.tuple(
+    fc.constantFrom('runs', 'bytes', 'unknown'),
+    fc.constantFrom('', 'one', 'two', 'four'),
+    fc.bigInt({ min: 0n, max: 10n ** 14n }).map((scaled) => formatDecimal(scaled)),
+  ),
+  { maxLength: 8, selector: ([meter, of]) => `${meter}/${of}` },
 )
 const subscribed = (
   made: { partner: string; package: string; charges: Charge[]; taxes: { name: string; percent: string }[] }[],
@@ -85,10 +72,7 @@ describe('consumers/metering/rating/rate-invoice', () => {
         currency,
         fc.constantFrom('0', '33.333333', '80', '100'),
         (made, used, code, share) => {
-          const invoice = rateInvoice('t', { period: '2026-11', subscriptions: subscribed(made), usage: used }, [], {
-            currency: code,
-            partnerSharePercent: share,
-          })
+          const invoice = invoiceOf(month(subscribed(made), used), [], { currency: code, share })
           expect(sum(amounts(invoice.lines))).to.equal(decimal(invoice.subtotal))
           expect(sum(invoice.taxes.map((tax) => tax.amount))).to.equal(decimal(invoice.tax))
           expect(decimal(invoice.subtotal) + decimal(invoice.tax)).to.equal(decimal(invoice.total))
@@ -111,20 +95,16 @@ describe('consumers/metering/rating/rate-invoice', () => {
   it('prices every quantity once or says that nothing does', () =>
     holds(
       fc.property(subscriptions, usage, (made, used) => {
-        const invoice = rateInvoice(
-          't',
-          { period: '2026-11', subscriptions: subscribed(made), usage: used },
-          [],
-          policy,
-        )
+        const invoice = invoiceOf(month(subscribed(made), used))
         const plans = subscribed(made)
-        for (const total of used) {
+        for (const [meter, of] of used) {
           const priced = plans.filter(
             (one) =>
-              (total.package === '' || total.package === one.package) &&
-              one.plan.charges.some((each) => each.model !== 'flat' && each.meter === total.meter),
+              (of === '' || of === one.package) &&
+              one.versions[0]?.plan.charges.some((each) => each.model !== 'flat' && each.meter === meter),
           )
-          expect(invoice.unpriced.includes(total), `${total.meter}/${total.package}`).to.equal(priced.length === 0)
+          const listed = invoice.unpriced.some((one) => one.meter === meter && one.package === of)
+          expect(listed, `${meter}/${of}`).to.equal(priced.length === 0)
         }
       }),
     ))
@@ -136,8 +116,8 @@ describe('consumers/metering/rating/rate-invoice', () => {
           .map((total) => ({ total, at: random.next().value as number }))
           .sort((a, b) => a.at - b.at)
           .map(({ total }) => total)
-        const rate = (totals: UsageTotal[]) => ({
-          ...rateInvoice('t', { period: '2026-11', subscriptions: subscribed(made), usage: totals }, [], policy),
+        const rate = (totals: Total[]) => ({
+          ...invoiceOf(month(subscribed(made), totals)),
           unpriced: [],
           usage: [],
         })
@@ -145,38 +125,29 @@ describe('consumers/metering/rating/rate-invoice', () => {
       }),
     ))
 
-  it('books late usage so that all runs add up to rating once', () =>
+  it('books late usage so that all runs add up to rating once, lines and tax', () =>
     holds(
       fc.property(subscriptions, fc.array(usage, { minLength: 1, maxLength: 4 }), (made, arrivals) => {
         const plans = subscribed(made)
-        const total = new Map<string, UsageTotal>()
-        const billed = new Map<string, string>()
-        for (const [run, arrived] of arrivals.entries()) {
-          for (const one of arrived) {
-            const name = `${one.meter}/${one.package}`
-            total.set(name, {
-              ...one,
-              quantity: formatDecimal(decimal(total.get(name)?.quantity ?? '0') + decimal(one.quantity)),
-            })
-          }
-          const september: PeriodUsage = { period: '2026-09', subscriptions: plans, usage: [...total.values()] }
-          const invoice =
-            run === 0
-              ? rateInvoice('t', september, [], policy)
-              : rateInvoice('t', month([], [], `2026-${10 + run}`), [{ ...september, billed: new Map(billed) }], policy)
-          for (const line of invoice.lines) {
+        const arrived: Total[] = []
+        const invoices: { period: string; invoice: ReturnType<typeof invoiceOf> }[] = []
+        for (const [run, more] of arrivals.entries()) {
+          arrived.push(...more)
+          const september = month(plans, arrived, '2026-09')
+          const period = `2026-${String(9 + run).padStart(2, '0')}`
+          const late = { usage: september, booked: bookedFor('2026-09', '2026-09', invoices) }
+          const invoice = run === 0 ? invoiceOf(september) : invoiceOf(month([], [], period), [late])
+          invoices.push({ period, invoice })
+          for (const line of invoice.lines)
             expect([line.period, run === 0 || line.kind === 'adjustment']).to.deep.equal(['2026-09', true])
-            billed.set(line.id, formatDecimal(decimal(billed.get(line.id) ?? '0') + decimal(line.amount)))
-          }
         }
-        const once = rateInvoice(
-          't',
-          { period: '2026-09', subscriptions: plans, usage: [...total.values()] },
-          [],
-          policy,
-        )
+        const once = invoiceOf(month(plans, arrived, '2026-09'))
+        const { lines, taxes } = bookedFor('2026-09', '2026-09', invoices)
         for (const line of once.lines)
-          expect(decimal(billed.get(line.id) ?? '0'), line.description).to.equal(decimal(line.amount))
+          expect(lines.get(line.id)?.amount ?? '0.00', line.description).to.equal(line.amount)
+        expect(sum([...lines.values()].map(({ amount }) => amount))).to.equal(decimal(once.subtotal))
+        expect(sum(taxes.map(({ amount }) => amount))).to.equal(decimal(once.tax))
+        expect(sum(invoices.map(({ invoice }) => invoice.total))).to.equal(decimal(once.total))
       }),
       300,
     ))
@@ -187,14 +158,11 @@ describe('consumers/metering/rating/rate-invoice', () => {
         subscription('s1', 'demo', 'one', plan([runs])),
         subscription('s2', 'acme', 'two', plan([{ ...runs, unit_amount: '2' }])),
       ]
-      const { lines } = rateInvoice(
-        't',
+      const { lines } = invoiceOf(
         month(two, [
           ['runs', 'two', '3'],
           ['runs', 'one', '1'],
         ]),
-        [],
-        policy,
       )
       expect(lines.map((line) => [line.package, line.partner, line.quantity, line.amount])).to.deep.equal([
         ['one', 'demo', '1', '0.50'],
@@ -209,7 +177,7 @@ describe('consumers/metering/rating/rate-invoice', () => {
         subscription('s1', 'demo', 'one', both),
         subscription('s2', 'acme', 'two', plan([runs])),
       ]
-      const { lines, unpriced } = rateInvoice('t', month(two, [['runs', '', '2']]), [], policy)
+      const { lines, unpriced } = invoiceOf(month(two, [['runs', '', '2']]))
       expect(amounts(lines)).to.deep.equal(['0.00', '1.00', '0.02', '0.00'])
       expect(unpriced).to.deep.equal([])
     })
@@ -219,8 +187,7 @@ describe('consumers/metering/rating/rate-invoice', () => {
         lines,
         unpriced,
         usage: shown,
-      } = rateInvoice(
-        't',
+      } = invoiceOf(
         month(
           [subscription('s1', 'demo', 'one', plan([runs]))],
           [
@@ -228,8 +195,6 @@ describe('consumers/metering/rating/rate-invoice', () => {
             ['runs', 'other', '5'],
           ],
         ),
-        [],
-        policy,
       )
       expect(amounts(lines)).to.deep.equal(['0.00'])
       expect(unpriced.map(({ meter }) => meter)).to.deep.equal(['walks', 'runs'])
@@ -249,8 +214,8 @@ describe('consumers/metering/rating/rate-invoice', () => {
       ],
       { taxes: [{ name: 'VAT', percent: '5' }] },
     )
-    const invoice = rateInvoice('t', month([subscription('s1', 'demo', 'one', small)], [['runs', '', '1']]), [], policy)
-    expect(invoice.taxes).to.deep.equal([{ name: 'VAT', percent: '5', base: '0.30', amount: '0.02' }])
+    const invoice = invoiceOf(month([subscription('s1', 'demo', 'one', small)], [['runs', '', '1']]))
+    expect(invoice.taxes).to.deep.equal([{ partner: 'demo', name: 'VAT', percent: '5', base: '0.30', amount: '0.02' }])
     expect([invoice.subtotal, invoice.tax, invoice.total]).to.deep.equal(['0.30', '0.02', '0.32'])
   })
 
@@ -260,7 +225,7 @@ describe('consumers/metering/rating/rate-invoice', () => {
       subscription('s2', 'demo', 'two', plan([runs])),
     ]
     const ids = (tenant: string, period: string, quantity: string) =>
-      rateInvoice(tenant, month(two, [['runs', '', quantity]], period), [], policy).lines.map(({ id }) => id)
+      invoiceOf(month(two, [['runs', '', quantity]], period), [], { tenant }).lines.map(({ id }) => id)
     expect(ids('t', '2026-11', '1')).to.deep.equal(ids('t', '2026-11', '7'))
     const all = [...ids('t', '2026-11', '1'), ...ids('u', '2026-11', '1'), ...ids('t', '2026-12', '1')]
     expect(new Set(all).size).to.equal(9)
@@ -268,19 +233,30 @@ describe('consumers/metering/rating/rate-invoice', () => {
   })
 
   it('lowers what is owed when late usage makes it cheaper', () => {
-    const later = month([subscription('s1', 'demo', 'one', plan([runs]))], [['runs', '', '1']], '2026-10')
-    const billed = new Map(
-      rateInvoice(
-        't',
-        month(later.subscriptions as Subscription[], [['runs', '', '3']], '2026-10'),
-        [],
-        policy,
-      ).lines.map(({ id, amount: was }) => [id, was]),
-    )
-    const { lines, total, shares } = rateInvoice('t', month([], []), [{ ...later, billed }], policy)
-    expect(lines.map(({ kind, period, amount: delta }) => [kind, period, delta])).to.deep.equal([
-      ['adjustment', '2026-10', '-1.00'],
+    const volume = plan([
+      {
+        id: 'runs',
+        model: 'volume',
+        meter: 'runs',
+        tiers: [
+          { up_to: '15', unit_amount: '10' },
+          { up_to: null, unit_amount: '5' },
+        ],
+      },
     ])
-    expect([total, shares[0]?.partner_share, shares[0]?.platform_fee]).to.deep.equal(['-1.00', '-0.80', '-0.20'])
+    const sold = [subscription('s1', 'demo', 'one', volume)]
+    const before = { period: '2026-10', invoice: invoiceOf(month(sold, [['runs', '', '15']], '2026-10')) }
+    const usage = month(sold, [['runs', '', '16']], '2026-10')
+    const booked = bookedFor('2026-10', '2026-10', [before])
+    const { lines, total, shares } = invoiceOf(month([], []), [{ usage, booked }])
+    expect(lines.map(({ kind, quantity, unit_price }) => [kind, quantity, unit_price])).to.deep.equal([
+      ['adjustment', '-15', '10'],
+      ['adjustment', '16', '5'],
+    ])
+    expect(lines.map(({ kind, period, amount: delta }) => [kind, period, delta])).to.deep.equal([
+      ['adjustment', '2026-10', '-150.00'],
+      ['adjustment', '2026-10', '80.00'],
+    ])
+    expect([total, shares[0]?.partner_share, shares[0]?.platform_fee]).to.deep.equal(['-70.00', '-56.00', '-14.00'])
   })
 })

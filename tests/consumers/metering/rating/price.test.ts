@@ -1,11 +1,15 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { currencyDigits } from '../../../../consumers/metering/rating/currency.ts'
-import type { Charge, Tier } from '../../../../consumers/metering/rating/plan.ts'
-import { rateCharge } from '../../../../consumers/metering/rating/rate-charge.ts'
-import { decimal, formatDecimal, SCALE } from '../../../../platform/decimal.ts'
+import type { MeteredCharge as Charge, UnitTier as Tier } from '../../../../consumers/metering/rating/plan.ts'
+import { priceOf } from '../../../../consumers/metering/rating/price.ts'
+import { decimal, formatDecimal, roundProduct, SCALE } from '../../../../platform/decimal.ts'
 import { holds } from '../../../support/property.ts'
 
+const rateCharge = (charge: Charge, quantity: bigint, digits: number) => {
+  const { exact, tiers } = priceOf(charge, quantity, 0, [])
+  return { amount: roundProduct(exact, digits), tiers }
+}
 const rate = (charge: Charge, quantity: string, currency = 'USD') => {
   const digits = currencyDigits(currency)
   return formatDecimal(rateCharge(charge, decimal(quantity), digits).amount, digits)
@@ -18,17 +22,10 @@ const tier = (up_to: string | null, unit_amount: string, flat_amount?: string): 
   ...(flat_amount === undefined ? {} : { flat_amount }),
 })
 
-describe('consumers/metering/rating/rate-charge', () => {
+describe('consumers/metering/rating/price', () => {
   it('knows how many decimals a currency carries', () => {
     for (const [currency, digits] of Object.entries({ USD: 2, EUR: 2, JPY: 0, KRW: 0, CLP: 0, KWD: 3, BHD: 3 }))
       expect(currencyDigits(currency), currency).to.equal(digits)
-  })
-
-  describe('flat', () => {
-    it('is due whatever was used', () => {
-      const charge: Charge = { id: 'a', model: 'flat', flat_amount: '9.99' }
-      expect([rate(charge, '0'), rate(charge, '1000')]).to.deep.equal(['9.99', '9.99'])
-    })
   })
 
   describe('per unit', () => {

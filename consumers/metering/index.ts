@@ -1,6 +1,7 @@
 import type { Handler } from '../../platform/bus/runner.ts'
 import type { Route } from '../../platform/http/route.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import { closeRoute } from './close-route.ts'
 import type { MeteringDeps } from './deps.ts'
 import { invoiceRoutes } from './invoice-routes.ts'
 import { ledgerRoute } from './ledger-routes.ts'
@@ -19,6 +20,7 @@ export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   ...subscriptionRoutes(deps),
   receiptRoute(deps),
   ledgerRoute(deps),
+  closeRoute(deps),
 ]
 
 /** What metering reacts to, as the consumer group `metering`. */

@@ -9,7 +9,9 @@ import { periodOf } from '../../platform/utc-time.ts'
 import { closed, Period } from '../../schemas/envelope.ts'
 import type { MeteringDeps } from './deps.ts'
 import { billingError } from './errors.ts'
+import { explainLine } from './explain-line.ts'
 import { findInvoice, invoiceBody, rateLive } from './invoice.ts'
+import { invoiceCsv } from './invoice-csv.ts'
 import { collectionEnds, issuePeriod } from './issue.ts'
 
 const IssueBody = closed({ period: Period, collection: Type.Optional(Type.Literal('skip')) })
@@ -27,7 +29,38 @@ type ListRow = {
 /** Invoices: live for the open month, from their stored bytes once issued. */
 export function invoiceRoutes(deps: MeteringDeps): Route[] {
   async function show(call: Call): Promise<Answer> {
+    const [tenant = '', format] = (call.params.tenant ?? '').split('.', 2)
+    if (format !== undefined && format !== 'csv') throw httpError('not_found', 'an invoice is JSON, or CSV as `.csv`')
+    const found = await withInvoice(call, tenant, async (_tx, one) => one)
+    if (format === 'csv') {
+      const name = `${found.invoice.number ?? `${tenant}-${found.invoice.period}`}.csv`
+      const headers = { 'content-disposition': `attachment; filename="${name}"` }
+      const bytes = Buffer.from(invoiceCsv(found.invoice))
+      return { status: 200, bytes, type: 'text/csv; charset=utf-8; header=present', headers }
+    }
+    if (!found.bytes) return { status: 200, body: found.invoice }
+    return { status: 200, bytes: found.bytes, type: 'application/json', headers: { etag: `"sha256:${found.sha256}"` } }
+  }
+
+  async function explain(call: Call): Promise<Answer> {
     const tenant = call.params.tenant ?? ''
+    const body = await withInvoice(call, tenant, (tx, { invoice }) => {
+      const line = invoice.lines.find(({ id }) => id === call.params.id)
+      if (!line) throw httpError('not_found', `the invoice of ${invoice.period} has no line with this id`)
+      return explainLine(tx, tenant, invoice.currency, invoice.id, line)
+    })
+    return { status: 200, body }
+  }
+
+  /** The invoice that a call names, from its stored bytes once issued, live before. 404 for what the caller may not see. */
+  async function withInvoice<T>(
+    call: Call,
+    tenant: string,
+    then: (
+      tx: Tx,
+      found: { invoice: ReturnType<typeof invoiceBody>; bytes?: Buffer; sha256?: string | null },
+    ) => Promise<T>,
+  ): Promise<T> {
     const at = deps.now()
     const period = call.query.get('period') ?? periodOf(at)
     if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(period))
@@ -36,16 +69,13 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
       async (tx) => {
         await requireTenant(tx, call.principal, tenant)
         const stored = await findInvoice(tx, tenant, period)
-        if (stored?.body)
-          return {
-            status: 200,
-            bytes: stored.body,
-            type: 'application/json',
-            headers: { etag: `"sha256:${stored.sha256}"` },
-          }
+        if (stored?.body) {
+          const invoice = JSON.parse(stored.body.toString('utf8')) as ReturnType<typeof invoiceBody>
+          return then(tx, { invoice, bytes: stored.body, sha256: stored.sha256 })
+        }
         if (!stored && period !== periodOf(at)) throw httpError('not_found', `no invoice of ${tenant} for ${period}`)
         const live = await rateLive(tx, tenant, period, deps.partnerSharePercent, at)
-        return { status: 200, body: invoiceBody(tenant, period, live, { status: 'gathering' }, at) }
+        return then(tx, { invoice: invoiceBody(tenant, period, live, { status: 'gathering' }, at) })
       },
       { scope: scopeOf(call.principal) },
     )
@@ -82,6 +112,13 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
       summary: "A tenant's invoice of a month",
       access: everyone,
       handle: show,
+    },
+    {
+      method: 'GET',
+      path: '/billing/invoice/:tenant/lines/:id/explain',
+      summary: 'What is behind a line: price, hours of usage, postings',
+      access: everyone,
+      handle: explain,
     },
     {
       method: 'POST',

@@ -1,4 +1,5 @@
 import type { BusRecord } from '../../platform/bus/bus.ts'
+import { csvRow } from '../../platform/http/csv.ts'
 import { readable } from './readable.ts'
 
 /** An event as lists and exports show it: where it lies, what its envelope says, and what it holds. */
@@ -27,11 +28,5 @@ export function csvLine(record: BusRecord): string {
   const view = eventView(record)
   const data = 'data_base64' in view ? view.data_base64 : record.value.toString('utf8')
   const cells = [...CSV_COLUMNS.map((column) => view[column as keyof typeof view]), data]
-  return `${cells.map((cell) => csvCell(cell === null ? '' : String(cell))).join(',')}\r\n`
-}
-
-/** A cell that a spreadsheet would take for a formula begins with an apostrophe, which makes it text there. */
-export function csvCell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  return csvRow(cells.map((cell) => (cell === null ? '' : String(cell))))
 }

@@ -44,7 +44,9 @@ export function unpricedAmong<T extends Used>(subscriptions: readonly Subscripti
  * Which subscription pays for usage of a meter: that of the package itself; usage that names no package is paid by the
  * oldest that knows the meter. One meter may feed several charges of a subscription, never of two.
  */
-function payers(subscriptions: readonly Subscription[]): (meter: string, name: string) => Subscription | undefined {
+export function payers(
+  subscriptions: readonly Subscription[],
+): (meter: string, name: string) => Subscription | undefined {
   const meters = new Map(subscriptions.map((one) => [one, new Set(chargesOf(one).map(({ meter }) => meter))]))
   return (meter, name) =>
     subscriptions.find((one) => (name === '' || name === one.package) && meters.get(one)?.has(meter) === true)

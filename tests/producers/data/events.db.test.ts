@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { Bus, BusRecord } from '../../../platform/bus/bus.ts'
 import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
-import { csvCell } from '../../../producers/data/event-view.ts'
+import { csvCell } from '../../../platform/http/csv.ts'
 import { dataRoutes } from '../../../producers/data/index.ts'
 import { topics } from '../../../schemas/topics.ts'
 import { testClock } from '../../support/clock.ts'
@@ -150,8 +150,9 @@ describe('producers/data: events', () => {
     expect(head).to.equal('topic,partition,position,recorded_at,key,id,type,source,time,data')
     expect(line).to.match(/^atom\.wpk,\d,\d+:\d+,[^,]+,'=cmd\|1,"a,""b""",'@x,,,"\{""n"":1\}"$/)
     expect(end).to.equal('#rows,1')
-    for (const text of ['=1', '+1', '-1', '@a', '\ta', '\ra'])
+    for (const text of ['=1', '+1', '-1+2', '@a', '\ta', '\ra'])
       expect(csvCell(text).replace(/^"/, '')[0], text).to.equal("'")
+    expect(csvCell('-1.50'), 'a number is no formula').to.equal('-1.50')
   })
 
   it('that cannot be read to the end are cut off without a count', async () => {

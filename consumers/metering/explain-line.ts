@@ -1,0 +1,75 @@
+import { rows, type Tx } from '../../platform/db.ts'
+import { decimal, formatDecimal } from '../../platform/decimal.ts'
+import { loadPeriod } from './load-period.ts'
+import { currencyDigits } from './rating/currency.ts'
+import { linesOf } from './rating/delta.ts'
+import type { InvoiceLine } from './rating/line.ts'
+import { passes } from './rating/measure.ts'
+import { payers, ratePeriod } from './rating/rate-period.ts'
+import type { Dimensions, Subscription } from './rating/usage.ts'
+
+type Hour = { hour: Date; package: string; dimensions: Dimensions; quantity: string; records: number }
+type Posting = { posting_id: string; account: string; partner: string | null; currency: string; amount: string }
+
+/**
+ * What is behind a line of an invoice: the price that applied, the line as its period is rated now, the hours of usage
+ * it was made from, and the postings of its invoice. An adjustment is explained by the line that it adjusts.
+ */
+export async function explainLine(tx: Tx, tenant: string, currency: string, invoiceId: string, line: InvoiceLine) {
+  const usage = await loadPeriod(tx, tenant, line.period)
+  const digits = currencyDigits(currency)
+  const rated = ratePeriod(usage, { tenant, digits, final: true })
+  const base = line.adjusts ?? line.id
+  const now = linesOf(rated, digits).find(({ id }) => id === base)
+  const sold = rated.sold.find(({ lines }) => lines.some((one) => one.line.id === base))
+  const version = sold?.subscription.versions.find(({ id }) => id === line.price_version)
+  const charge = version?.plan.charges.find(({ id }) => id === line.charge)
+  const hours =
+    sold && charge && charge.model !== 'flat' && line.kind !== 'minimum' && line.kind !== 'maximum'
+      ? (await hoursOf(tx, tenant, line, payers(usage.subscriptions), sold.subscription)).filter(
+          ({ dimensions }) => passes(charge, dimensions) && inGroup(line.dimensions, dimensions),
+        )
+      : []
+  return {
+    line,
+    rated_now: now ?? null,
+    price:
+      version && charge ? { version: version.id, effective_from: version.effective_from.toISOString(), charge } : null,
+    usage: {
+      quantity: formatDecimal(hours.reduce((sum, { quantity }) => sum + decimal(quantity), 0n)),
+      records: hours.reduce((sum, { records }) => sum + records, 0),
+      hours: hours.map(({ hour, ...one }) => ({ hour: hour.toISOString(), ...one })),
+    },
+    postings: await postingsOf(tx, tenant, invoiceId),
+  }
+}
+
+async function hoursOf(
+  tx: Tx,
+  tenant: string,
+  line: InvoiceLine,
+  payer: ReturnType<typeof payers>,
+  subscription: Subscription,
+): Promise<Hour[]> {
+  const [year, month] = line.period.split('-').map(Number) as [number, number]
+  const from = line.from ?? new Date(Date.UTC(year, month - 1)).toISOString()
+  const to = line.to ?? new Date(Date.UTC(year, month)).toISOString()
+  const found = await rows<Hour>(
+    tx,
+    `select hour, package, dimensions, trim_scale(quantity)::text as quantity, records::float8 as records
+     from metering.rollups where tenant = ? and hour >= ? and hour < ? and meter = ? order by hour, package, dimensions`,
+    [tenant, from, to, line.meter],
+  )
+  return found.filter((one) => payer(line.meter ?? '', one.package) === subscription)
+}
+
+const inGroup = (group: Dimensions | undefined, dimensions: Dimensions): boolean =>
+  Object.entries(group ?? {}).every(([name, value]) => (dimensions[name] ?? '') === value)
+
+const postingsOf = (tx: Tx, tenant: string, invoiceId: string) =>
+  rows<Posting>(
+    tx,
+    `select posting_id, account, partner, currency, amount::text from metering.ledger
+     where tenant = ? and invoice_id = ? order by posting_id, entry`,
+    [tenant, invoiceId],
+  )

@@ -1,0 +1,44 @@
+import { csvRow } from '../../platform/http/csv.ts'
+import type { invoiceBody } from './invoice.ts'
+
+type Invoice = ReturnType<typeof invoiceBody>
+const COLUMNS = ['row', 'id', 'period', 'kind', 'package', 'meter', 'description', 'quantity', 'unit_price', 'amount']
+
+/** An invoice as CSV: a row for each line, then subtotal, each tax, total and amount due. The amounts are the JSON's. */
+export function invoiceCsv(invoice: Invoice): string {
+  const lines = invoice.lines.map((line) => [
+    'line',
+    line.id,
+    line.period,
+    line.kind,
+    line.package ?? '',
+    line.meter ?? '',
+    line.description,
+    line.quantity ?? '',
+    line.unit_price ?? '',
+    line.amount,
+  ])
+  const sum = (row: string, amount: string, description = '', period = invoice.period) => [
+    row,
+    invoice.number ?? invoice.id,
+    period,
+    invoice.status,
+    '',
+    '',
+    description,
+    '',
+    '',
+    amount,
+  ]
+  const taxes = invoice.taxes.map(({ name, percent, amount, period }) =>
+    sum('tax', amount, `${name} ${percent} %`, period),
+  )
+  const totals = [
+    sum('subtotal', invoice.subtotal, invoice.currency),
+    ...taxes,
+    sum('total', invoice.total, invoice.currency),
+    sum('credits_applied', invoice.credits_applied, invoice.currency),
+    sum('amount_due', invoice.amount_due, invoice.currency),
+  ]
+  return [COLUMNS, ...lines, ...totals].map(csvRow).join('')
+}

@@ -12,6 +12,7 @@ import { billingError } from './errors.ts'
 import { explainLine } from './explain-line.ts'
 import { findInvoice, invoiceBody, rateLive } from './invoice.ts'
 import { invoiceCsv } from './invoice-csv.ts'
+import { invoicePdf } from './invoice-pdf.ts'
 import { collectionEnds, issuePeriod } from './issue.ts'
 
 const IssueBody = closed({ period: Period, collection: Type.Optional(Type.Literal('skip')) })
@@ -30,14 +31,10 @@ type ListRow = {
 export function invoiceRoutes(deps: MeteringDeps): Route[] {
   async function show(call: Call): Promise<Answer> {
     const [tenant = '', format] = (call.params.tenant ?? '').split('.', 2)
-    if (format !== undefined && format !== 'csv') throw httpError('not_found', 'an invoice is JSON, or CSV as `.csv`')
+    if (format !== undefined && format !== 'csv' && format !== 'pdf')
+      throw httpError('not_found', 'an invoice is JSON, or a document as `.csv` or `.pdf`')
     const found = await withInvoice(call, tenant, async (_tx, one) => one)
-    if (format === 'csv') {
-      const name = `${found.invoice.number ?? `${tenant}-${found.invoice.period}`}.csv`
-      const headers = { 'content-disposition': `attachment; filename="${name}"` }
-      const bytes = Buffer.from(invoiceCsv(found.invoice))
-      return { status: 200, bytes, type: 'text/csv; charset=utf-8; header=present', headers }
-    }
+    if (format !== undefined) return document(found.invoice, format)
     if (!found.bytes) return { status: 200, body: found.invoice }
     return { status: 200, bytes: found.bytes, type: 'application/json', headers: { etag: `"sha256:${found.sha256}"` } }
   }
@@ -128,6 +125,14 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
       handle: issue,
     },
   ]
+}
+
+async function document(invoice: ReturnType<typeof invoiceBody>, format: 'csv' | 'pdf'): Promise<Answer> {
+  const name = `${invoice.number ?? `${invoice.tenant}-${invoice.period}`}.${format}`
+  const headers = { 'content-disposition': `attachment; filename="${name}"` }
+  if (format === 'pdf') return { status: 200, bytes: await invoicePdf(invoice), type: 'application/pdf', headers }
+  const bytes = Buffer.from(invoiceCsv(invoice))
+  return { status: 200, bytes, type: 'text/csv; charset=utf-8; header=present', headers }
 }
 
 /** Another tenant's invoice is answered like one of a tenant that does not exist. */

@@ -36,6 +36,7 @@ const DOORS: readonly { vendor: RegExp; doors: readonly string[] }[] = [
   { vendor: /^express$/, doors: ['platform/http/service.ts', 'portal/pages.ts'] },
   { vendor: /^jose$/, doors: ['platform/auth/tokens.ts'] },
   { vendor: /^@?sigstore$|^@sigstore\//, doors: ['producers/marketplace/trust/'] },
+  { vendor: /^pdfkit$/, doors: ['consumers/metering/invoice-pdf.ts'] },
   { vendor: /^onnxruntime-node$/, doors: ['consumers/governance/model.ts'] },
   { vendor: /^kafkajs$/, doors: ['platform/bus/kafka.ts'] },
   { vendor: /^yaml$/, doors: ['platform/document.ts', 'platform/document-'] },

@@ -90,6 +90,17 @@ describe('consumers/metering: a month in the books', () => {
     }
   })
 
+  it('is a PDF, the same bytes each time for an issued invoice', async () => {
+    const pdf = (period: string) =>
+      billing.call('GET', `/billing/invoice/acme.pdf?period=${period}`, { as: billing.tokens.acme })
+    const [once, again, live] = [await pdf('2026-11'), await pdf('2026-11'), await pdf('2026-12')]
+    expect(once.headers.get('content-type')).to.equal('application/pdf')
+    expect(once.headers.get('content-disposition')).to.equal('attachment; filename="ATOM-000001.pdf"')
+    expect(once.bytes.subarray(0, 5).toString()).to.equal('%PDF-')
+    expect(once.bytes.equals(again.bytes)).to.equal(true)
+    expect(live.bytes.equals(once.bytes)).to.equal(false)
+  })
+
   it('is nobody else’s, and 404 for a line, a format or a month that is none', async () => {
     const [line] = (await billing.invoice('acme', '2026-11')).lines
     expect((await explain(line?.id ?? '', '2026-11', billing.tokens.acme)).status).to.equal(200)

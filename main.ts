@@ -56,7 +56,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   const pool = createPools(server, lifecycle)
   const app = pool('atom_app')
   const metrics = createMetrics()
-  const opened = await openBus({ brokers: settings.kafkaBrokers, server, pool, log, metrics }, lifecycle)
+  const opened = await openBus({ brokers: settings.kafkaBrokers, server, pool, log, metrics, now }, lifecycle)
   const { bus } = opened
   if (settings.kafkaBrokers) step('bus', opened.description)
   // Keys, credentials and demo data are made once: a second first start in the same home waits for this one.

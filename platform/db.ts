@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import knexFactory, { type Knex } from 'knex'
 import type pg from 'pg'
 
@@ -28,12 +29,15 @@ export type Db = {
 // A transaction that stays open holds back every reader of the event log, so it is ended for it.
 const SESSION = '-c statement_timeout=10s -c idle_in_transaction_session_timeout=5s -c timezone=UTC'
 
+/** Longer than any statement may take: what says nothing for so long is no connection any more. */
+const SILENT_MS = 15_000
+
 /** A pool that acts as one database role. `max` connections at most; none is held while idle for long. */
-export function openDb(server: Server, role: string, max = 6): Db {
+export function openDb(server: Server, role: string, max = 6, silentMs = SILENT_MS): Db {
   const knex = knexFactory({
     client: 'pg',
     connection: connectionFor(server, role) as Knex.PgConnectionConfig,
-    pool: { min: 0, max, idleTimeoutMillis: 30_000 },
+    pool: { min: 0, max, idleTimeoutMillis: 30_000, afterCreate: endWhenSilent(silentMs) },
     acquireConnectionTimeout: 10_000,
   })
   return {
@@ -47,6 +51,19 @@ export function openDb(server: Server, role: string, max = 6): Db {
     query: (sql, bindings = []) => rows(knex, sql, bindings),
     close: () => knex.destroy(),
   }
+}
+
+type Opened = { _getActiveQuery(): unknown; connection: { stream: Socket } }
+
+/** A peer that vanished never ends a connection; the statement that waits for it, and the pool, would hang for good. */
+const endWhenSilent = (ms: number) => (opened: Opened, done: (error: null, opened: Opened) => void) => {
+  const { stream } = opened.connection
+  stream.setTimeout(ms)
+  stream.on('timeout', () => {
+    if (!opened._getActiveQuery()) return
+    stream.destroy(Object.assign(new Error(`the database said nothing for ${ms} ms`), { code: 'ETIMEDOUT' }))
+  })
+  done(null, opened)
 }
 
 /** Rows of one parameterised statement (`?` placeholders; never build SQL from input). */

@@ -42,10 +42,16 @@ export type ReadRequest = { topic: Topic; partition: number; from: string; until
 
 export type Lag = { topic: string; partition: number; records: number; seconds: number }
 
+/** `signs` is another number whenever the member got an answer or finished a step; `applying`: a batch is applied. */
+export type Vitals = { signs: number; applying: boolean }
+
 export type Consuming = {
   /** False while another process holds the group. */
   active(): boolean
   lag(): Promise<Lag[]>
+  vitals(): Vitals
+  /** Puts a new member in the place of one that hangs; should that one wake up, it finds the cursor moved. */
+  restart(): void
   stop(): Promise<void>
 }
 

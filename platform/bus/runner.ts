@@ -23,9 +23,9 @@ import {
 } from './dead-letters.ts'
 import { moveCursor, readCursor, unseen } from './effects.ts'
 import { openGroupStop } from './group-stop.ts'
-import { watchLag } from './lag-metrics.ts'
 import { keyLock, publish } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
+import { type WatchTimes, watchConsumer } from './watch-consumer.ts'
 
 /**
  * One reaction to one event type. `prepare` does what is slow or not in the database, before the transaction opens;
@@ -57,6 +57,8 @@ export type RunnerOptions = {
   backoffMs?: readonly number[]
   /** How often the group looks for dead letters whose turn it is, and whether it was stopped or may go on. */
   redriveMs?: number
+  /** How often the group is looked at, and how long its member may be silent. */
+  watchTimes?: WatchTimes
 }
 
 const REDRIVE_MS = 1_000
@@ -96,7 +98,13 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
   )
   const halt = new AbortController()
   const retries = metrics.counter('atom_event_retries_total', 'Further attempts to apply an event', ['group'])
-  const trying = { log, signal: halt.signal, retrying: () => retries.inc({ group }) }
+  // A batch is one step for the bus; a slow handler is told from one that hangs by the events it gets done.
+  let steps = 0
+  const retrying = () => {
+    steps += 1
+    retries.inc({ group })
+  }
+  const trying = { log, signal: halt.signal, retrying }
   const attempt = attempts({ backoffMs: options.backoffMs ?? BACKOFF_MS, ...trying })
   const attemptOnce = attempts({ backoffMs: [], ...trying })
   const groupStop = await openGroupStop(db, group, { log, metrics, now })
@@ -188,6 +196,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
 
   async function settle(tx: Tx, event: Envelope, reaction: Reaction): Promise<string> {
     const outcome = await reaction.handler.handle(event, tx, reaction.prepared)
+    steps += 1
     fault('runner.after-effects', group)
     if (outcome.kind === 'ok')
       for (const { definition, event: out } of outcome.emit) await publish(tx, definition, [out])
@@ -205,6 +214,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
       const event = currentEvent(first.on, fromRecord(record))
       const reactions: Reaction[] = []
       for (const one of interested) reactions.push({ handler: one, prepared: await one.prepare?.(event) })
+      steps += 1
       decoded.push({ record, event, reactions })
     }
     return decoded
@@ -270,9 +280,13 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
   const everyMs = options.redriveMs ?? REDRIVE_MS
   const redriving = runPeriodically(`redrive of ${group}`, everyMs, redrive, log)
   const following = runPeriodically(`stop of ${group}`, everyMs, groupStop.follow, log)
-  const watching = watchLag(group, consuming, { metrics, log })
+  const vitals = () => ({ ...consuming.vitals(), signs: consuming.vitals().signs + steps })
+  const stopped = () => groupStop.reason() !== null
+  const times = options.watchTimes && { times: options.watchTimes }
+  const watching = watchConsumer(group, { ...consuming, vitals }, { metrics, log, now, stopped, ...times })
   return {
     ...consuming,
+    vitals,
     stopped: groupStop.reason,
     async stop() {
       halt.abort()

@@ -58,7 +58,7 @@ const bodyReaderProblem = (error: unknown): string | null =>
 function isConnectionFailure(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return (
-    /^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|57P0\d|08\d{3}|53300)$/.test(code) ||
+    /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOENT|EPIPE|57P0\d|08\d{3}|53300)$/.test(code) ||
     /Timeout acquiring a connection|Connection terminated/.test(messageOf(error))
   )
 }

@@ -7,7 +7,7 @@ import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { deadLetter, emit, type Outcome, ok, skip } from '../../platform/bus/outcome.ts'
 import { partitionOf } from '../../platform/bus/partition.ts'
 import type { Position } from '../../platform/bus/position.ts'
-import { type Handler, handler, runConsumer } from '../../platform/bus/runner.ts'
+import { type Handler, handler, type RunnerOptions, runConsumer } from '../../platform/bus/runner.ts'
 import { type Db, execute, type Tx } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
 import { createMetrics, type Metrics } from '../../platform/metrics.ts'
@@ -114,7 +114,7 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
         },
       })
 
-    async function run(handlers: Handler[], more: { group?: string; backoffMs?: number[]; maxRecords?: number } = {}) {
+    async function run(handlers: Handler[], more: Partial<RunnerOptions> = {}) {
       const { bus, db } = backend
       const options = { group: 'contract', backoffMs: [1, 1], ...more }
       const consuming = await runConsumer({ bus, db, handlers, log, metrics, now: () => new Date(), ...options })
@@ -559,6 +559,75 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
           ['price_unknown', 'no plan'],
         ])
         expect(await applied()).to.deep.equal([])
+      })
+    })
+
+    describe('a member', () => {
+      const hasty = { everyMs: 40, patience: { fetchMs: 3_000, applyMs: 200 } }
+      const restarts = async () =>
+        Number(/atom_consumer_restarts_total\{[^}]*reason="stuck"\} (\d+)/.exec(await metrics.text())?.[1])
+
+      it('that hangs is replaced, the next one catches up, and should it wake up it changes nothing', async () => {
+        const [inside, hold] = [gate(), gate()]
+        let calls = 0
+        const hanging = handler({
+          name: 'contract.hang',
+          on: happened,
+          emits: [],
+          async prepare({ data: { n } }) {
+            if (n !== 12 || ++calls > 1) return
+            inside.open()
+            await hold.opened
+          },
+          async handle(event, tx) {
+            await apply(tx, event.data)
+            return ok()
+          },
+        })
+        await send(...Array.from({ length: 20 }, (_, n) => create('a', n)))
+        const consuming = await run([hanging], { maxRecords: 5, watchTimes: hasty })
+        await inside.opened
+        await send(...Array.from({ length: 20 }, (_, n) => create('a', n + 20)))
+        const all = Array.from({ length: 40 }, (_, n) => `a${n}`)
+        // On Kafka the one that hangs keeps its partitions until its session is over.
+        await eventually('all are applied', async () => (await applied()).length === all.length, 25_000)
+        const before = await restarts()
+        expect(before).to.be.greaterThan(0)
+        hold.open()
+        await send(create('a', 40))
+        await drained(consuming)
+        expect(await applied()).to.deep.equal([...all, 'a40'])
+        expect(lines.some(({ message }) => message === 'consumer is stuck and is replaced')).to.equal(true)
+        expect(await restarts()).to.equal(before)
+      })
+
+      it('that is slow keeps its place while it gets events done', async () => {
+        const slow = handler({
+          name: 'contract.slow',
+          on: happened,
+          emits: [],
+          prepare: () => new Promise<void>((done) => setTimeout(done, 40)),
+          async handle(event, tx) {
+            await apply(tx, event.data)
+            return ok()
+          },
+        })
+        await send(...Array.from({ length: 20 }, (_, n) => create('a', n)))
+        const begun = performance.now()
+        await drained(await run([slow], { watchTimes: hasty }))
+        expect(performance.now() - begun).to.be.greaterThan(hasty.patience.applyMs * 3)
+        expect(await restarts()).to.equal(0)
+      })
+
+      it('of a group that stopped itself keeps its place', async () => {
+        await send(...Array.from({ length: 40 }, (_, n) => create('a', n)))
+        const refused = recording(() => deadLetter('no', 'no'))
+        const consuming = await run([refused], { watchTimes: hasty, backoffMs: [] })
+        await eventually('it stopped', () => consuming.stopped() !== null)
+        // That it is never replaced can only be seen by giving it the time.
+        await eventually('it is replaced', async () => (await restarts()) > 0, 600).catch(() => {})
+        expect(await restarts()).to.equal(0)
+        expect((await consuming.lag()).some(({ records }) => records > 0)).to.equal(true)
       })
     })
 

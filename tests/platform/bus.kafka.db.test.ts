@@ -1,3 +1,4 @@
+import net from 'node:net'
 import { expect } from 'chai'
 import type { Admin } from 'kafkajs'
 import type { RunningKafka } from '../../deploy/kafka/start.ts'
@@ -7,7 +8,9 @@ import { openEmbeddedBus } from '../../platform/bus/embedded.ts'
 import { openKafkaBus } from '../../platform/bus/kafka.ts'
 import { partitionOf } from '../../platform/bus/partition.ts'
 import { startRelay } from '../../platform/bus/relay.ts'
-import { createMetrics } from '../../platform/metrics.ts'
+import { watchConsumer } from '../../platform/bus/watch-consumer.ts'
+import { type Log, silentLog } from '../../platform/log.ts'
+import { createMetrics, type Metrics } from '../../platform/metrics.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually, gate } from '../support/eventually.ts'
 import { adminOf, brokerForTests, emptyTopics } from '../support/kafka.ts'
@@ -48,7 +51,7 @@ describe('platform/bus/kafka', function () {
       metrics,
       ...more,
     })
-    return opened.then((bus) => ({ bus, lines, metrics }))
+    return opened.then((bus) => ({ bus, log, lines, metrics }))
   }
 
   const openBackend = async (): Promise<BusBackend> => {
@@ -83,7 +86,7 @@ describe('platform/bus/kafka', function () {
   deadLetterContract('kafka', openBackend)
 
   describe('what only Kafka does', () => {
-    let opened: { bus: Bus; lines: { message: string }[]; metrics: ReturnType<typeof createMetrics> }
+    let opened: { bus: Bus; log: Log; lines: { message: string }[]; metrics: Metrics }
     beforeEach(async () => {
       opened = await open()
       await emptyTopics(admin, [topic.name])
@@ -243,6 +246,9 @@ describe('platform/bus/kafka', function () {
         },
         cursor: (name, partition) => readCursor(db, group, name, partition),
       })
+      const times = { everyMs: 1_000, patience: { fetchMs: 10_000, applyMs: 60_000 } }
+      const { metrics } = opened
+      const watching = watchConsumer(group, consuming, { metrics, log: silentLog, now: () => new Date(), times })
       const acknowledged = new Set<string>()
       let sending = true
       const lanes = ['a', 'b', 'c'].map(async (key) => {
@@ -272,6 +278,7 @@ describe('platform/bus/kafka', function () {
         30_000,
       )
       await eventually('all are applied', () => [...acknowledged].every((one) => applied.includes(one)), 30_000)
+      await watching.stop()
       await consuming.stop()
       // The bus repeats, which is what the inbox is for; within a key the first of each comes in order.
       for (const key of ['a', 'b', 'c']) {
@@ -279,6 +286,54 @@ describe('platform/bus/kafka', function () {
         expect(firsts).to.deep.equal(firsts.map((_, n) => `${key}${n}`))
       }
       expect(await opened.metrics.text()).to.match(/atom_bus_producers_replaced_total [1-9]/)
+    })
+
+    it('replaces a member whose connections went dead without ending, nothing lost or double', async function () {
+      this.timeout(60_000)
+      const db = database.as('atom_marketplace')
+      const group = 'dead-connection'
+      const seen: string[] = []
+      const sockets: net.Socket[] = []
+      const connect = net.connect
+      net.connect = ((...args: Parameters<typeof connect>) => {
+        const socket = connect(...args)
+        sockets.push(socket)
+        return socket
+      }) as typeof connect
+      const consuming = await opened.bus.consume({
+        ...first,
+        group,
+        apply: async (batch) => {
+          const moved = await db.transaction((tx) => moveCursor(tx, group, batch))
+          if (!moved) throw new Error('fenced')
+          seen.push(...batch.records.map(({ value }) => value.toString()))
+        },
+        cursor: (name, partition) => readCursor(db, group, name, partition),
+      })
+      const times = { everyMs: 200, patience: { fetchMs: 2_000, applyMs: 60_000 } }
+      const { metrics, log } = opened
+      const watching = watchConsumer(group, consuming, { metrics, log, now: () => new Date(), times })
+      const numbers = Array.from({ length: 20 }, (_, n) => String(n))
+      try {
+        await eventually('it is assigned', () => consuming.active(), 15_000)
+        // What is opened later, such as the producer's connection and the next member's, works.
+        net.connect = connect
+        await opened.bus.produce(numbers.map((n) => record('a', n)))
+        await eventually('the first are applied', () => seen.length === 20)
+        for (const socket of sockets) socket.pause()
+        await opened.bus.produce(numbers.map((n) => record('a', `more ${n}`)))
+        await eventually('the others are applied too', () => seen.length === 40, 25_000)
+      } finally {
+        net.connect = connect
+        await watching.stop()
+        await consuming.stop()
+        for (const socket of sockets) socket.destroy()
+      }
+      expect(seen).to.deep.equal([...numbers, ...numbers.map((n) => `more ${n}`)])
+      expect(await metrics.text()).to.match(
+        /atom_consumer_restarts_total\{group="dead-connection",reason="stuck"\} [1-9]/,
+      )
+      expect(opened.lines.some(({ message }) => message === 'consumer is stuck and is replaced')).to.equal(true)
     })
 
     it('keeps almost no timers while idle', async () => {

@@ -10,6 +10,7 @@ import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import { lagCheck } from './platform/bus/lag-check.ts'
+import { openWriterCheck } from './platform/bus/open-writer.ts'
 import { expireInbox, expireLog } from './platform/bus/retention.ts'
 import { type Handler, type RunningConsumer, runConsumer } from './platform/bus/runner.ts'
 import { systemClock as now } from './platform/clock.ts'
@@ -134,8 +135,8 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
   async data(shared) {
     const db = shared.pool('atom_data')
     periodically(shared, 'expiry of old events', 60 * MINUTE_MS, () => expireLog(db, topicList))
-    periodically(shared, 'measuring of dead letters', MEASURE_MS, measureData(db, shared.metrics))
-    return { routes: dataRoutes({ bus: shared.bus, db, now }), checks: [] }
+    periodically(shared, 'measuring of dead letters', MEASURE_MS, measureData(db, shared.metrics, shared.log))
+    return { routes: dataRoutes({ bus: shared.bus, db, now }), checks: [openWriterCheck(db)] }
   },
 }
 

@@ -97,9 +97,17 @@ async function lockKeys(tx: Tx, keys: readonly string[]): Promise<void> {
 
 /** Connection settings that log in as `role`, or log in with the URL and become `role` before the first statement. */
 export function connectionFor(server: Server, role?: string): pg.ClientConfig {
-  if ('socketFolder' in server)
-    return { host: server.socketFolder, database: server.database, user: role ?? 'postgres', options: SESSION }
-  return { connectionString: server.url, options: role ? `${SESSION} -c role=${role}` : '-c timezone=UTC' }
+  // Seen in `pg_stat_activity`, where of a managed server's sessions the user is the same for all roles.
+  const application_name = role ?? 'atom'
+  if ('socketFolder' in server) {
+    const { socketFolder: host, database } = server
+    return { host, database, user: role ?? 'postgres', application_name, options: SESSION }
+  }
+  return {
+    connectionString: server.url,
+    application_name,
+    options: role ? `${SESSION} -c role=${role}` : '-c timezone=UTC',
+  }
 }
 
 /** SQLSTATE of a database error, or null. */

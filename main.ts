@@ -21,7 +21,7 @@ import { createHealth, type HealthCheck } from './platform/http/health.ts'
 import { createService, listen, localUrl, type RunningService } from './platform/http/service.ts'
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts'
 import { type Log, openLog } from './platform/log.ts'
-import { createMetrics, type Metrics } from './platform/metrics.ts'
+import { createMetrics } from './platform/metrics.ts'
 import { createCompliance, type PolicyStatus, readPolicies } from './platform/policies.ts'
 import { probeDataClasses } from './platform/policy-probes/data-classes.ts'
 import { probeLatency, probeObservability } from './platform/policy-probes/observability.ts'
@@ -72,7 +72,12 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     const port = running.find((service) => service.name === name)?.port
     return port === undefined ? '' : localUrl(settings.bind, port)
   }
-  const compliance = await openCompliance(pool, metrics, () => running.map(({ name }) => urlOf(name)))
+  const compliance = await openCompliance({
+    pool,
+    bus,
+    metrics,
+    baseUrls: () => running.map(({ name }) => urlOf(name)),
+  })
   const shared: Shared = { settings, log, metrics, lifecycle, bus, pool, urlOf, analyzer, portalBuilt }
   const authenticate = createAuthenticate({ db: app, tokens, visitor: demo.visitor })
   let isReady = false
@@ -132,13 +137,15 @@ function createPools(server: Server, lifecycle: Lifecycle): (role: string) => Db
   }
 }
 
-async function openCompliance(pool: (role: string) => Db, metrics: Metrics, baseUrls: () => string[]) {
+type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics'> & { baseUrls: () => string[] }
+
+async function openCompliance({ pool, bus, metrics, baseUrls }: Observed) {
   const policies = await readPolicies(new URL('./docs/policies/POLICIES.md', import.meta.url))
   const probes = {
-    'P-1': probeDataClasses(pool('atom_analytics'), SCHEMAS, topicList),
+    'P-1': probeDataClasses({ db: pool('atom_analytics'), bus, schemas: SCHEMAS, topics: topicList }),
     'P-2': probeSignatures(pool('atom_marketplace')),
     'P-3': probeApprovals(pool('atom_marketplace')),
-    'P-4': probeObservability(pool('atom_analytics'), [topics.wpk, topics.usage], baseUrls),
+    'P-4': probeObservability({ bus, topics: [topics.wpk, topics.usage], baseUrls }),
     'P-5': probeRowSecurity(pool('atom_app'), SCHEMAS),
     'P-6': probeLatency(metrics, 'atom_http_seconds', 1),
   }

@@ -69,6 +69,8 @@ export type Bus = {
   bounds(topic: Topic, position: Position): Promise<Bound[]>
   /** Reads without a group and without waiting; empty at `until`. Throws `PositionInvalid`. */
   read(request: ReadRequest): Promise<BusRecord[]>
+  /** Why events may be kept longer or shorter than the registry says, a sentence for each reason; empty when they are not. */
+  retentionFaults(topics: readonly Topic[]): Promise<string[]>
   /** A hint that something was committed; readers that miss it poll. */
   wake(): void
   close(): Promise<void>

@@ -5,7 +5,7 @@ import { fault } from '../fault.ts'
 import type { Log } from '../log.ts'
 import { holdSessionLock } from '../session-lock.ts'
 import type { Batch, Bus, ConsumeOptions, Consuming, Extent, Lag, Vitals } from './bus.ts'
-import { endOf, type LogRow, readBounds, readRecords, START, toBusRecord } from './embedded-read.ts'
+import { endOf, type LogRow, readBounds, readOverdue, readRecords, START, toBusRecord } from './embedded-read.ts'
 import { append } from './outbox.ts'
 
 type Options = { server: Server; log: Log; dbFor: (group: string) => Db; appender: Db }
@@ -127,6 +127,7 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
     extents: (topics) => readExtents(dbFor('data'), topics),
     bounds: (topic, position) => readBounds(dbFor('data'), topic, position),
     read: (request) => readRecords(dbFor('data'), request),
+    retentionFaults: (topics) => readOverdue(dbFor('data'), topics),
     wake,
     close: async () => wakers.clear(),
   }

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Type } from '@sinclair/typebox'
 import { expect } from 'chai'
 import { toRecord } from '../../platform/bus/binary-mode.ts'
@@ -11,6 +14,7 @@ import { type Handler, handler, type RunnerOptions, runConsumer } from '../../pl
 import { type Db, execute, type Tx } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
 import { createMetrics, type Metrics } from '../../platform/metrics.ts'
+import { probeObservability } from '../../platform/policy-probes/observability.ts'
 import { defineEvent } from '../../schemas/define-event.ts'
 import { closed, type Envelope } from '../../schemas/envelope.ts'
 import { eventually, gate } from '../support/eventually.ts'
@@ -22,6 +26,8 @@ export type BusBackend = {
   bus: Bus
   db: Db
   owner: Db
+  /** Makes the contract's topic keep its events longer than the registry says, in this backend's way; and takes it back. */
+  overstay(): Promise<() => Promise<void>>
   /** True when everything committed to the outbox has reached the readers' log. */
   relayed(): Promise<boolean>
   close(): Promise<void>
@@ -62,6 +68,7 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
     let started: Consuming[]
     let metrics: Metrics
     let made: number
+    let servers: Server[]
     let log: Log
     let lines: LogLine[]
     beforeEach(async () => {
@@ -69,13 +76,22 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
       started = []
       metrics = createMetrics()
       made = 0
+      servers = []
       ;({ log, lines } = recordingLog())
     })
     afterEach(async () => {
+      for (const server of servers) server.close()
       await Promise.all(started.map((one) => one.stop()))
       await backend.close()
     })
 
+    /** Something that gives a metric, as services do. */
+    async function serveMetrics(): Promise<string> {
+      const server = createServer((_, res) => res.end('# TYPE atom_up gauge\n')).listen(0, '127.0.0.1')
+      servers.push(server)
+      await once(server, 'listening')
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    }
     const create = (of: string, n: number): Envelope<Thing> =>
       happened.create({ key: of, n }, { source: '//test', now: new Date(), id: `e-${++made}` })
     const outgoing = (event: Envelope): OutgoingRecord => toRecord(event, topic)
@@ -235,6 +251,32 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
         expect(held?.records).to.equal(3)
         // Within the clocks' resolution of both backends.
         expect(held?.lastRecordedAt?.getTime()).to.be.within(since - 1, until + 1)
+      })
+
+      it('says when a topic keeps its events longer than the registry says', async () => {
+        await send(create('a', 1))
+        await eventually('it is stored', async () => (await backend.bus.extents([topic]))[0]?.records === 1)
+        expect(await backend.bus.retentionFaults([topic, echoTopic])).to.deep.equal([])
+        const restore = await backend.overstay()
+        const faults = await backend.bus.retentionFaults([topic, echoTopic])
+        await restore()
+        expect(faults).to.have.length(1)
+        expect(faults[0]).to.match(/^atom\.contract /)
+      })
+
+      it('carries what the policies are probed by: the newest events, with their trace', async () => {
+        const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+        const traced = (n: number) => {
+          const options = { source: '//test', now: new Date(), id: `t-${n}`, traceparent }
+          return happened.create({ key: `${n}`, n }, options)
+        }
+        const url = await serveMetrics()
+        const probe = probeObservability({ bus: backend.bus, topics: [topic], baseUrls: () => [url] })
+        await send(...[1, 2, 3, 4, 5, 6, 7, 8].map(traced))
+        expect(await probe()).to.include({ status: 'compliant' })
+        await send(create('a', 9))
+        const { status, detail } = await probe()
+        expect([status, detail]).to.deep.equal(['violated', '1 of the newest 9 events of atom.contract carry no trace'])
       })
 
       describe('to readers without a group', () => {

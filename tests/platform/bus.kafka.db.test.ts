@@ -54,6 +54,19 @@ describe('platform/bus/kafka', function () {
     return opened.then((bus) => ({ bus, log, lines, metrics }))
   }
 
+  /** What was set for a topic itself; altering it replaces all of that. */
+  const settingsOf = async (name: string): Promise<Record<string, string>> => {
+    const asked = { includeSynonyms: false, resources: [{ type: 2, name }] }
+    const entries = (await admin.describeConfigs(asked)).resources[0]?.configEntries ?? []
+    return Object.fromEntries(
+      entries.filter((one) => !one.isDefault).map(({ configName, configValue }) => [configName, configValue]),
+    )
+  }
+  const alter = async (name: string, settings: Record<string, string>): Promise<void> => {
+    const configEntries = Object.entries(settings).map(([of, value]) => ({ name: of, value }))
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name, configEntries }] })
+  }
+
   const openBackend = async (): Promise<BusBackend> => {
     const owner = database.as('postgres')
     await owner.query(
@@ -74,6 +87,11 @@ describe('platform/bus/kafka', function () {
       bus,
       db: database.as('atom_marketplace'),
       owner,
+      overstay: async () => {
+        const before = await settingsOf(topic.name)
+        await alter(topic.name, { ...before, 'retention.ms': '864000000' })
+        return () => alter(topic.name, before)
+      },
       relayed: async () => (await consuming.lag()).every(({ records }) => records === 0),
       async close() {
         await consuming.stop()

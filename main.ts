@@ -76,6 +76,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     pool,
     bus,
     metrics,
+    log,
     baseUrls: () => running.map(({ name }) => urlOf(name)),
   })
   const shared: Shared = { settings, log, metrics, lifecycle, bus, pool, urlOf, analyzer, portalBuilt }
@@ -85,7 +86,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   for (const name of names) {
     const { checks, ...part } = await startPart[name](shared)
     const all = [databaseCheck(app), ...opened.checks, ...checks]
-    const health = createHealth({ service: name, version, checks: all, policies: compliance, ready, now })
+    const health = createHealth({ service: name, version, checks: all, policies: compliance, ready, log, now })
     const corsOrigins = portalOrigins(settings)
     const service = createService({ name, ...part, authenticate, health, metrics, log, corsOrigins })
     const listening = await listen(service, name, portOf(settings, name), settings.bind)
@@ -137,9 +138,9 @@ function createPools(server: Server, lifecycle: Lifecycle): (role: string) => Db
   }
 }
 
-type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics'> & { baseUrls: () => string[] }
+type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics' | 'log'> & { baseUrls: () => string[] }
 
-async function openCompliance({ pool, bus, metrics, baseUrls }: Observed) {
+async function openCompliance({ pool, bus, metrics, log, baseUrls }: Observed) {
   const policies = await readPolicies(new URL('./docs/policies/POLICIES.md', import.meta.url))
   const probes = {
     'P-1': probeDataClasses({ db: pool('atom_analytics'), bus, schemas: SCHEMAS, topics: topicList }),
@@ -149,7 +150,7 @@ async function openCompliance({ pool, bus, metrics, baseUrls }: Observed) {
     'P-5': probeRowSecurity(pool('atom_app'), SCHEMAS),
     'P-6': probeLatency(metrics, 'atom_http_seconds', 1),
   }
-  return createCompliance(policies, probes, now)
+  return createCompliance(policies, probes, now, log)
 }
 
 function logCompliance(log: Log, names: readonly ServiceName[], policies: readonly PolicyStatus[]): void {
@@ -160,7 +161,10 @@ function logCompliance(log: Log, names: readonly ServiceName[], policies: readon
 
 const databaseCheck = (db: Db): HealthCheck => ({
   name: 'database',
-  run: async () => ({ status: (await db.query('select 1')).length === 1 ? 'ok' : 'failed' }),
+  async run() {
+    await db.query('select 1')
+    return { status: 'ok' }
+  },
 })
 
 const portalOrigins = ({ portalOrigins: named, portPortal }: AtomSettings): string[] =>

@@ -160,7 +160,8 @@ function modelCheck(analyzer: Analyzer): HealthCheck {
     async run() {
       const problem = analyzer.modelProblem()
       if (problem === null) return { status: 'ok', detail: analyzer.models()[0]?.version ?? '' }
-      return { status: 'failed', detail: `rules only: ${problem}` }
+      const detail = 'the model cannot be used, so the rules judge alone; the log says why'
+      return { status: 'failed', code: 'model_unusable', detail, cause: problem }
     },
   }
 }
@@ -169,7 +170,8 @@ const ratingCheck = (failing: ReadonlyMap<string, string>): HealthCheck => ({
   name: 'rating',
   async run() {
     if (failing.size === 0) return { status: 'ok' }
-    return { status: 'failed', detail: `${failing.size} tenant(s) cannot be rated; the log says why` }
+    const detail = `${failing.size} tenant(s) cannot be rated; the log says why`
+    return { status: 'failed', code: 'rating_failed', detail }
   },
 })
 

@@ -28,7 +28,7 @@ export const openWriterCheck = (db: Db, limitSeconds = OPEN_LIMIT_SECONDS): Heal
     const seconds = (await oldestWriter(db))?.seconds ?? 0
     if (seconds <= limitSeconds) return { status: 'ok' }
     const detail = `a transaction has been open for ${Math.round(seconds)} s and holds every reader of the log back; the log names it`
-    return { status: 'failed', detail }
+    return { status: 'failed', code: 'writer_open', detail }
   },
 })
 

@@ -268,6 +268,9 @@ describe('platform/bus/kafka', function () {
       const { metrics } = opened
       const watching = watchConsumer(group, consuming, { metrics, log: silentLog, now: () => new Date(), times })
       const acknowledged = new Set<string>()
+      // A killed broker brings back what was removed shortly before (its checkpoint is a minute old); only partitions
+      // that got a cursor here tell nothing but this test.
+      const written = new Set(['a', 'b', 'c'].map((key) => partitionOf(key, topic.partitions)))
       let sending = true
       const lanes = ['a', 'b', 'c'].map(async (key) => {
         for (let n = 0; sending; n++) {
@@ -292,7 +295,10 @@ describe('platform/bus/kafka', function () {
       await Promise.all(lanes)
       await eventually(
         'the lag is told again, and there is none',
-        async () => (await consuming.lag().catch(() => [])).filter(({ records }) => records === 0).length === 4,
+        async () => {
+          const lag = await consuming.lag().catch(() => [])
+          return lag.filter(({ partition, records }) => written.has(partition) && records === 0).length === written.size
+        },
         30_000,
       )
       await eventually('all are applied', () => [...acknowledged].every((one) => applied.includes(one)), 30_000)

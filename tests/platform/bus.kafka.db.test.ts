@@ -317,6 +317,9 @@ describe('platform/bus/kafka', function () {
       const db = database.as('atom_marketplace')
       const group = 'dead-connection'
       const seen: string[] = []
+      const numbers = Array.from({ length: 20 }, (_, n) => String(n))
+      // Before the connections are noted: the producer's own is not to go dead.
+      await opened.bus.produce(numbers.map((n) => record('a', n)))
       const sockets: net.Socket[] = []
       const connect = net.connect
       net.connect = ((...args: Parameters<typeof connect>) => {
@@ -337,13 +340,10 @@ describe('platform/bus/kafka', function () {
       const times = { everyMs: 200, patience: { fetchMs: 2_000, applyMs: 60_000 } }
       const { metrics, log } = opened
       const watching = watchConsumer(group, consuming, { metrics, log, now: () => new Date(), times })
-      const numbers = Array.from({ length: 20 }, (_, n) => String(n))
       try {
-        await eventually('it is assigned', () => consuming.active(), 15_000)
-        // What is opened later, such as the producer's connection and the next member's, works.
+        await eventually('the first are applied', () => seen.length === 20, 15_000)
+        // What is opened later, by the next member, works.
         net.connect = connect
-        await opened.bus.produce(numbers.map((n) => record('a', n)))
-        await eventually('the first are applied', () => seen.length === 20)
         for (const socket of sockets) socket.pause()
         await opened.bus.produce(numbers.map((n) => record('a', `more ${n}`)))
         await eventually('the others are applied too', () => seen.length === 40, 25_000)

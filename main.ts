@@ -21,7 +21,7 @@ import { createHealth, type HealthCheck } from './platform/http/health.ts'
 import { createService, listen, localUrl, type RunningService } from './platform/http/service.ts'
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts'
 import { type Log, openLog } from './platform/log.ts'
-import { createMetrics, type Metrics } from './platform/metrics.ts'
+import { createMetrics } from './platform/metrics.ts'
 import { createCompliance, type PolicyStatus, readPolicies } from './platform/policies.ts'
 import { probeDataClasses } from './platform/policy-probes/data-classes.ts'
 import { probeLatency, probeObservability } from './platform/policy-probes/observability.ts'
@@ -58,7 +58,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   const pool = createPools(server, lifecycle)
   const app = pool('atom_app')
   const metrics = createMetrics()
-  const opened = await openBus({ brokers: settings.kafkaBrokers, server, pool, log, metrics }, lifecycle)
+  const opened = await openBus({ brokers: settings.kafkaBrokers, server, pool, log, metrics, now }, lifecycle)
   const { bus } = opened
   if (settings.kafkaBrokers) step('bus', opened.description)
   // Keys, credentials and demo data are made once: a second first start in the same home waits for this one.
@@ -74,7 +74,13 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     const port = running.find((service) => service.name === name)?.port
     return port === undefined ? '' : localUrl(settings.bind, port)
   }
-  const compliance = await openCompliance(pool, metrics, () => running.map(({ name }) => urlOf(name)))
+  const compliance = await openCompliance({
+    pool,
+    bus,
+    metrics,
+    log,
+    baseUrls: () => running.map(({ name }) => urlOf(name)),
+  })
   const shared: Shared = { settings, log, metrics, lifecycle, bus, pool, urlOf, analyzer, portalBuilt }
   const authenticate = createAuthenticate({ db: app, tokens, visitor: demo.visitor })
   let isReady = false
@@ -82,7 +88,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   for (const name of names) {
     const { checks, ...part } = await startPart[name](shared)
     const all = [databaseCheck(app), ...opened.checks, ...checks]
-    const health = createHealth({ service: name, version, checks: all, policies: compliance, ready, now })
+    const health = createHealth({ service: name, version, checks: all, policies: compliance, ready, log, now })
     const corsOrigins = portalOrigins(settings)
     const service = createService({ name, ...part, authenticate, health, metrics, log, corsOrigins })
     const listening = await listen(service, name, portOf(settings, name), settings.bind)
@@ -134,17 +140,19 @@ function createPools(server: Server, lifecycle: Lifecycle): (role: string) => Db
   }
 }
 
-async function openCompliance(pool: (role: string) => Db, metrics: Metrics, baseUrls: () => string[]) {
+type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics' | 'log'> & { baseUrls: () => string[] }
+
+async function openCompliance({ pool, bus, metrics, log, baseUrls }: Observed) {
   const policies = await readPolicies(new URL('./docs/policies/POLICIES.md', import.meta.url))
   const probes = {
-    'P-1': probeDataClasses(pool('atom_analytics'), SCHEMAS, topicList),
+    'P-1': probeDataClasses({ db: pool('atom_analytics'), bus, schemas: SCHEMAS, topics: topicList }),
     'P-2': probeSignatures(pool('atom_marketplace')),
     'P-3': probeApprovals(pool('atom_marketplace')),
-    'P-4': probeObservability(pool('atom_analytics'), [topics.wpk, topics.usage], baseUrls),
+    'P-4': probeObservability({ bus, topics: [topics.wpk, topics.usage], baseUrls }),
     'P-5': probeRowSecurity(pool('atom_app'), SCHEMAS),
     'P-6': probeLatency(metrics, 'atom_http_seconds', 1),
   }
-  return createCompliance(policies, probes, now)
+  return createCompliance(policies, probes, now, log)
 }
 
 function logCompliance(log: Log, names: readonly ServiceName[], policies: readonly PolicyStatus[]): void {
@@ -155,7 +163,10 @@ function logCompliance(log: Log, names: readonly ServiceName[], policies: readon
 
 const databaseCheck = (db: Db): HealthCheck => ({
   name: 'database',
-  run: async () => ({ status: (await db.query('select 1')).length === 1 ? 'ok' : 'failed' }),
+  async run() {
+    await db.query('select 1')
+    return { status: 'ok' }
+  },
 })
 
 const portalOrigins = ({ portalOrigins: named, portPortal }: AtomSettings): string[] =>

@@ -11,6 +11,7 @@ import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import { lagCheck } from './platform/bus/lag-check.ts'
+import { openWriterCheck } from './platform/bus/open-writer.ts'
 import { expireInbox, expireLog } from './platform/bus/retention.ts'
 import { type Handler, type RunningConsumer, runConsumer } from './platform/bus/runner.ts'
 import { systemClock as now } from './platform/clock.ts'
@@ -156,8 +157,11 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
   async data(shared) {
     const db = shared.pool('atom_data')
     periodically(shared, 'expiry of old events', 60 * MINUTE_MS, () => expireLog(db, topicList))
-    periodically(shared, 'measuring of dead letters', MEASURE_MS, measureData(db, shared.metrics))
-    return { routes: dataRoutes({ bus: shared.bus, db, now, groups: replayGroups() }), checks: [] }
+    periodically(shared, 'measuring of dead letters', MEASURE_MS, measureData(db, shared.metrics, shared.log))
+    return {
+      routes: dataRoutes({ bus: shared.bus, db, now, groups: replayGroups() }),
+      checks: [openWriterCheck(db)],
+    }
   },
 }
 
@@ -189,7 +193,8 @@ function modelCheck(analyzer: Analyzer): HealthCheck {
     async run() {
       const problem = analyzer.modelProblem()
       if (problem === null) return { status: 'ok', detail: analyzer.models()[0]?.version ?? '' }
-      return { status: 'failed', detail: `rules only: ${problem}` }
+      const detail = 'the model cannot be used, so the rules judge alone; the log says why'
+      return { status: 'failed', code: 'model_unusable', detail, cause: problem }
     },
   }
 }
@@ -198,7 +203,8 @@ const ratingCheck = (failing: ReadonlyMap<string, string>): HealthCheck => ({
   name: 'rating',
   async run() {
     if (failing.size === 0) return { status: 'ok' }
-    return { status: 'failed', detail: `${failing.size} tenant(s) cannot be rated; the log says why` }
+    const detail = `${failing.size} tenant(s) cannot be rated; the log says why`
+    return { status: 'failed', code: 'rating_failed', detail }
   },
 })
 

@@ -2,8 +2,9 @@ import type { Bus } from '../platform/bus/bus.ts'
 import { openEmbeddedBus } from '../platform/bus/embedded.ts'
 import { openKafkaBus } from '../platform/bus/kafka.ts'
 import { lagCheck } from '../platform/bus/lag-check.ts'
-import { watchLag } from '../platform/bus/lag-metrics.ts'
 import { startRelay } from '../platform/bus/relay.ts'
+import { watchConsumer } from '../platform/bus/watch-consumer.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Db, Server } from '../platform/db.ts'
 import type { HealthCheck } from '../platform/http/health.ts'
 import type { Lifecycle } from '../platform/lifecycle.ts'
@@ -18,11 +19,12 @@ type Options = {
   pool: (role: string) => Db
   log: Log
   metrics: Metrics
+  now: Clock
 }
 
 /** The log in the database, or Kafka with that log as its outbox. */
 export async function openBus(
-  { brokers, server, pool, log, metrics }: Options,
+  { brokers, server, pool, log, metrics, now }: Options,
   lifecycle: Lifecycle,
 ): Promise<OpenedBus> {
   const dbFor = (group: string) => pool(`atom_${group}`)
@@ -33,6 +35,7 @@ export async function openBus(
   lifecycle.onClose('kafka', kafka.close)
   const relay = await startRelay({ outbox: embedded, kafka, db: dbFor('relay'), topics: topicList })
   lifecycle.onClose('relay', relay.consuming.stop)
-  lifecycle.onClose('lag of the relay', watchLag('relay', relay.consuming, { metrics, log }).stop)
+  const watching = watchConsumer('relay', relay.consuming, { metrics, log: log.child({ group: 'relay' }), now })
+  lifecycle.onClose('watchdog of the relay', watching.stop)
   return { bus: relay.bus, description: `Kafka at ${brokers.join(', ')}`, checks: [lagCheck('relay', relay.consuming)] }
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import knexFactory, { type Knex } from 'knex'
 import type pg from 'pg'
 
@@ -28,12 +29,15 @@ export type Db = {
 // A transaction that stays open holds back every reader of the event log, so it is ended for it.
 const SESSION = '-c statement_timeout=10s -c idle_in_transaction_session_timeout=5s -c timezone=UTC'
 
+/** Longer than any statement may take: what says nothing for so long is no connection any more. */
+const SILENT_MS = 15_000
+
 /** A pool that acts as one database role. `max` connections at most; none is held while idle for long. */
-export function openDb(server: Server, role: string, max = 6): Db {
+export function openDb(server: Server, role: string, max = 6, silentMs = SILENT_MS): Db {
   const knex = knexFactory({
     client: 'pg',
     connection: connectionFor(server, role) as Knex.PgConnectionConfig,
-    pool: { min: 0, max, idleTimeoutMillis: 30_000 },
+    pool: { min: 0, max, idleTimeoutMillis: 30_000, afterCreate: endWhenSilent(silentMs) },
     acquireConnectionTimeout: 10_000,
   })
   return {
@@ -47,6 +51,19 @@ export function openDb(server: Server, role: string, max = 6): Db {
     query: (sql, bindings = []) => rows(knex, sql, bindings),
     close: () => knex.destroy(),
   }
+}
+
+type Opened = { _getActiveQuery(): unknown; connection: { stream: Socket } }
+
+/** A peer that vanished never ends a connection; the statement that waits for it, and the pool, would hang for good. */
+const endWhenSilent = (ms: number) => (opened: Opened, done: (error: null, opened: Opened) => void) => {
+  const { stream } = opened.connection
+  stream.setTimeout(ms)
+  stream.on('timeout', () => {
+    if (!opened._getActiveQuery()) return
+    stream.destroy(Object.assign(new Error(`the database said nothing for ${ms} ms`), { code: 'ETIMEDOUT' }))
+  })
+  done(null, opened)
 }
 
 /** Rows of one parameterised statement (`?` placeholders; never build SQL from input). */
@@ -80,9 +97,17 @@ async function lockKeys(tx: Tx, keys: readonly string[]): Promise<void> {
 
 /** Connection settings that log in as `role`, or log in with the URL and become `role` before the first statement. */
 export function connectionFor(server: Server, role?: string): pg.ClientConfig {
-  if ('socketFolder' in server)
-    return { host: server.socketFolder, database: server.database, user: role ?? 'postgres', options: SESSION }
-  return { connectionString: server.url, options: role ? `${SESSION} -c role=${role}` : '-c timezone=UTC' }
+  // Seen in `pg_stat_activity`, where of a managed server's sessions the user is the same for all roles.
+  const application_name = role ?? 'atom'
+  if ('socketFolder' in server) {
+    const { socketFolder: host, database } = server
+    return { host, database, user: role ?? 'postgres', application_name, options: SESSION }
+  }
+  return {
+    connectionString: server.url,
+    application_name,
+    options: role ? `${SESSION} -c role=${role}` : '-c timezone=UTC',
+  }
 }
 
 /** SQLSTATE of a database error, or null. */

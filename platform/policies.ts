@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Clock } from './clock.ts'
 import { messageOf } from './errors.ts'
+import { failureLog } from './failure-log.ts'
+import type { Log } from './log.ts'
 
 export type Policy = { id: string; title: string }
 /** What a probe of the running system found. `not_applicable`: this system has nothing the policy speaks of yet. */
@@ -29,17 +31,20 @@ export async function readPolicies(file: string | URL): Promise<Policy[]> {
  * Compliance as the probes find it, never older than 15 s. A policy without a probe, or whose probe fails, is
  * reported as violated: silence is not compliance.
  */
-export function createCompliance(policies: readonly Policy[], probes: Probes, now: Clock): Compliance {
+export function createCompliance(policies: readonly Policy[], probes: Probes, now: Clock, log: Log): Compliance {
+  const failed = failureLog(log, 'policy probe failed')
   let known: { at: number; statuses: Promise<PolicyStatus[]> } | undefined
   return ({ fresh = false } = {}) => {
     const at = now().getTime()
     if (!known || fresh || at - known.at > FRESH_MS || at < known.at)
-      known = { at, statuses: Promise.all(policies.map(({ id }) => probe(id, probes[id]))) }
+      known = { at, statuses: Promise.all(policies.map(({ id }) => probe(id, probes[id], failed))) }
     return known.statuses
   }
 }
 
-async function probe(id: string, run: Probes[string] | undefined): Promise<PolicyStatus> {
+type Failed = ReturnType<typeof failureLog>
+
+async function probe(id: string, run: Probes[string] | undefined, failed: Failed): Promise<PolicyStatus> {
   if (!run) return { id, status: 'violated', detail: 'no probe checks this policy' }
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Finding>((resolve) => {
@@ -49,9 +54,12 @@ async function probe(id: string, run: Probes[string] | undefined): Promise<Polic
     )
   })
   try {
-    return { id, ...(await Promise.race([run(), late])) }
+    const finding = await Promise.race([run(), late])
+    failed(id, null)
+    return { id, ...finding }
   } catch (error) {
-    return { id, status: 'violated', detail: `the probe failed: ${messageOf(error)}` }
+    failed(id, messageOf(error))
+    return { id, status: 'violated', detail: 'the probe failed; the log says why' }
   } finally {
     clearTimeout(timer)
   }

@@ -49,10 +49,16 @@ export type ReadRequest = Span & { maxRecords: number }
 
 export type Lag = { topic: string; partition: number; records: number; seconds: number }
 
+/** `signs` is another number whenever the member got an answer or finished a step; `applying`: a batch is applied. */
+export type Vitals = { signs: number; applying: boolean }
+
 export type Consuming = {
   /** False while another process holds the group. */
   active(): boolean
   lag(): Promise<Lag[]>
+  vitals(): Vitals
+  /** Puts a new member in the place of one that hangs; should that one wake up, it finds the cursor moved. */
+  restart(): void
   stop(): Promise<void>
 }
 
@@ -72,6 +78,8 @@ export type Bus = {
   read(request: ReadRequest): Promise<BusRecord[]>
   /** How many records a span holds; 0 when `until` is not after `from`. Throws `PositionInvalid`. */
   count(span: Span): Promise<number>
+  /** Why events may be kept longer or shorter than the registry says, a sentence for each reason; empty when they are not. */
+  retentionFaults(topics: readonly Topic[]): Promise<string[]>
   /** A hint that something was committed; readers that miss it poll. */
   wake(): void
   close(): Promise<void>

@@ -58,6 +58,19 @@ export async function endOf(db: Db, topic: string, partition: number): Promise<s
   return last ? `${last.xid}:${last.pos}` : START
 }
 
+/** Topics that hold events older than their retention; a day is left for the expiry to come round. */
+export async function readOverdue(db: Db, topics: readonly Topic[]): Promise<string[]> {
+  const overdue: string[] = []
+  for (const { name, retentionDays } of topics) {
+    const [oldest] = await db.query<{ days: number | null }>(
+      'select extract(epoch from now() - min(recorded_at))::float8 / 86400 as days from platform.event_log where topic = ?',
+      [name],
+    )
+    if ((oldest?.days ?? 0) > retentionDays + 1) overdue.push(`${name} holds events past their ${retentionDays} days`)
+  }
+  return overdue
+}
+
 /** Records of a partition after `from`, up to and with `until`. Throws `PositionInvalid` for cursors of another bus. */
 export async function readRecords(db: Db, request: ReadRequest): Promise<BusRecord[]> {
   const { topic, partition, from, until, maxRecords } = request

@@ -4,8 +4,17 @@ import { messageOf } from '../errors.ts'
 import { fault } from '../fault.ts'
 import type { Log } from '../log.ts'
 import { holdSessionLock } from '../session-lock.ts'
-import type { Batch, Bus, ConsumeOptions, Consuming, Extent, Lag } from './bus.ts'
-import { countRecords, endOf, type LogRow, readBounds, readRecords, START, toBusRecord } from './embedded-read.ts'
+import type { Batch, Bus, ConsumeOptions, Consuming, Extent, Lag, Vitals } from './bus.ts'
+import {
+  countRecords,
+  endOf,
+  type LogRow,
+  readBounds,
+  readOverdue,
+  readRecords,
+  START,
+  toBusRecord,
+} from './embedded-read.ts'
 import { append } from './outbox.ts'
 
 type Options = { server: Server; log: Log; dbFor: (group: string) => Db; appender: Db }
@@ -28,9 +37,10 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
   async function consume(options: ConsumeOptions): Promise<Consuming> {
     const db = dbFor(options.group)
     const lock = holdSessionLock(server, db.role, `group/${options.group}`, IDLE_POLL_MS)
-    let positions: Map<string, string> | null = null
     let stopping = false
     let eager = 0
+    let turn = 0
+    let vitals: Vitals = { signs: 0, applying: false }
     let signal: (() => void) | undefined
     const waker = () => {
       eager = 0
@@ -38,29 +48,44 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
     }
     wakers.add(waker)
 
+    /** One member. A newer one ends it, at the latest when what it hangs in comes back. */
     async function loop(): Promise<void> {
-      while (!stopping) {
-        const worked = lock.held() ? await step() : null
+      const mine = ++turn
+      const isCurrent = () => !stopping && turn === mine
+      const held = { positions: null as Map<string, string> | null }
+      while (isCurrent()) {
+        const worked = lock.held() ? await step(held, isCurrent) : null
+        if (!isCurrent()) return
+        sign()
         if (worked === 'some') eager = 0
         else if (worked === 'none' || worked === null) await rest(EAGER_DELAYS_MS[eager++] ?? IDLE_POLL_MS)
         else await rest(RETRY_AFTER_ERROR_MS)
       }
     }
 
-    async function step(): Promise<'some' | 'none' | 'failed'> {
+    function sign(applying = false): void {
+      vitals = { signs: vitals.signs + 1, applying }
+    }
+
+    async function step(
+      held: { positions: Map<string, string> | null },
+      isCurrent: () => boolean,
+    ): Promise<'some' | 'none' | 'failed'> {
       try {
-        positions ??= await readPositions(db, options)
+        const positions = held.positions ?? (await readPositions(db, options))
+        held.positions = positions
         const batches = await fetchBatches(db, positions, options.maxRecords)
         for (const batch of batches) {
-          if (stopping) return 'none'
+          if (!isCurrent()) return 'none'
+          sign(true)
           await options.apply(batch)
           positions.set(`${batch.topic}/${batch.partition}`, batch.next)
         }
         return batches.length > 0 ? 'some' : 'none'
       } catch (error) {
         // The stored cursor is the truth: after any failure it is read again before the next batch.
-        positions = null
-        if (!stopping) log.warn('consumer step failed', { group: options.group, error: messageOf(error) })
+        held.positions = null
+        if (isCurrent()) log.warn('consumer step failed', { group: options.group, error: messageOf(error) })
         return 'failed'
       }
     }
@@ -78,10 +103,16 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
       })
     }
 
-    const running = loop()
+    let running = loop()
     return {
       active: () => lock.held(),
       lag: async () => readLag(db, await readPositions(db, options)),
+      vitals: () => vitals,
+      restart() {
+        if (stopping) return
+        sign()
+        running = loop()
+      },
       async stop() {
         stopping = true
         wakers.delete(waker)
@@ -106,6 +137,7 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
     bounds: (topic, position) => readBounds(dbFor('data'), topic, position),
     read: (request) => readRecords(dbFor('data'), request),
     count: (span) => countRecords(dbFor('data'), span),
+    retentionFaults: (topics) => readOverdue(dbFor('data'), topics),
     wake,
     close: async () => wakers.clear(),
   }

@@ -6,6 +6,7 @@ import type { ConsumeOptions, Consuming } from './bus.ts'
 import type { Admin, Kafka } from './kafka.ts'
 import { type Member, type MemberDeps, openMember } from './kafka-member.ts'
 import { readLag } from './kafka-places.ts'
+import { restartCounter } from './watch-consumer.ts'
 
 type Deps = {
   kafka: Kafka
@@ -23,7 +24,7 @@ const RESTART_AFTER_MS = 500
 export function startKafkaConsumer(deps: Deps, options: ConsumeOptions): Consuming {
   const { kafka, admin, metrics, leaving } = deps
   const log = deps.log.child({ group: options.group })
-  const restarts = metrics.counter('atom_bus_consumer_restarts_total', 'Consumers replaced', ['group', 'reason'])
+  const restarts = restartCounter(metrics)
   const resets = metrics.counter('atom_bus_position_resets_total', 'Cursors that did not fit the log any more', [
     'group',
     'topic',
@@ -33,6 +34,7 @@ export function startKafkaConsumer(deps: Deps, options: ConsumeOptions): Consumi
   const halt = new AbortController()
   const finder = { options, admin, log, resets }
   let member: Member | undefined
+  let signs = 0
 
   async function supervise(): Promise<void> {
     while (!halt.signal.aborted) {
@@ -44,13 +46,17 @@ export function startKafkaConsumer(deps: Deps, options: ConsumeOptions): Consumi
           log,
           halt: halt.signal,
           joined: () => rebalances.inc({ group: options.group }),
+          sign: () => {
+            signs += 1
+          },
         },
         options,
       )
       const reason = await member.ended
-      if (reason !== 'stopped') {
+      // The watchdog counts and logs what it found stuck.
+      if (reason === 'crashed') {
         restarts.inc({ group: options.group, reason })
-        log.warn('consumer is replaced', { reason })
+        log.warn('consumer crashed and is replaced')
       }
       const left = member.leave().catch((error: unknown) => log.debug('leaving failed', { error: messageOf(error) }))
       leaving.add(left)
@@ -63,6 +69,8 @@ export function startKafkaConsumer(deps: Deps, options: ConsumeOptions): Consumi
   return {
     active: () => !halt.signal.aborted && (member?.assigned() ?? false),
     lag: () => readLag({ options, admin }, options.topics),
+    vitals: () => ({ signs, applying: member?.applying() ?? false }),
+    restart: () => member?.giveUp(),
     async stop() {
       halt.abort()
       await running

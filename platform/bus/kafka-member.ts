@@ -9,6 +9,9 @@ export type Member = {
   /** Why it has to be replaced, or that it was stopped. */
   ended: Promise<Ending>
   assigned(): boolean
+  applying(): boolean
+  /** Ends it as stuck. */
+  giveUp(): void
   /** Resolves when nothing is being applied. */
   idle(): Promise<void>
   leave(): Promise<void>
@@ -20,6 +23,8 @@ export type MemberDeps = {
   log: Log
   halt: AbortSignal
   joined: () => void
+  /** Called whenever the brokers answered or a batch is applied. */
+  sign: () => void
 }
 type Ending = 'stopped' | 'crashed' | 'stuck'
 type Places = Map<string, Place>
@@ -31,7 +36,6 @@ const HEARTBEAT_MS = 1_000
 const MAX_APPLY_MS = 300_000
 /** How long a fetch waits for records; it answers at once when there are any, and stopping waits for it. */
 const FETCH_WAIT_MS = 500
-const STUCK_MS = 30_000
 const RETRY_AFTER_ERROR_MS = 500
 const HINT_EVERY_MS = 1_000
 const LEAVE_TIMEOUT_MS = 5_000
@@ -57,10 +61,23 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
   let applying: Promise<void> = Promise.resolve()
   let busy = false
   let left = false
-  let lastSign = performance.now()
   const rest = () => pause(RETRY_AFTER_ERROR_MS, undefined, { signal: halt }).catch(() => {})
   /** False once these places belong to an older assignment, or to a member that stops. */
   const current = (of: Places) => !halt.aborted && !left && places === of
+
+  /** Heartbeats while waiting. A failed one needs no answer here: the client meets the same error at its next one. */
+  async function alive<T>(heartbeat: () => Promise<void>, work: Promise<T>): Promise<T> {
+    const begun = performance.now()
+    const timer = setInterval(() => {
+      // A member that was given up must lose its partitions although what it applies still hangs.
+      if (!left && performance.now() - begun < MAX_APPLY_MS) heartbeat().catch(() => {})
+    }, HEARTBEAT_MS)
+    try {
+      return await work
+    } finally {
+      clearInterval(timer)
+    }
+  }
   const hints = new Map<string, { topic: string; partition: number; offset: string }>()
 
   /** The places of a new assignment; asks until the database and the brokers answer, or a newer one replaces it. */
@@ -108,7 +125,7 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
         await alive(heartbeat, rest())
         return settleAgain(mine, topic, partition)
       }
-      lastSign = performance.now()
+      deps.sign()
       place.from = next
       place.offset = BigInt(next)
       hints.set(`${topic}/${partition}`, { topic, partition, offset: next })
@@ -154,14 +171,11 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
   const stopped = () => end('stopped')
   halt.addEventListener('abort', stopped)
   consumer.on(consumer.events.CRASH, () => end('crashed'))
-  const watchdog = setInterval(() => {
-    if (!busy && performance.now() - lastSign > STUCK_MS) end('stuck')
-  }, STUCK_MS / 6)
   consumer.on(consumer.events.FETCH, () => {
-    lastSign = performance.now()
+    if (!left) deps.sign()
   })
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    lastSign = performance.now()
+    deps.sign()
     deps.joined()
     hints.clear()
     const before = places
@@ -183,11 +197,12 @@ export function openMember(deps: MemberDeps, options: ConsumeOptions): Member {
   return {
     ended,
     assigned: () => places.size > 0,
+    applying: () => busy,
+    giveUp: () => end('stuck'),
     idle: () => applying.catch(() => {}),
     async leave() {
       left = true
       halt.removeEventListener('abort', stopped)
-      clearInterval(watchdog)
       clearInterval(hinter)
       await Promise.race([sendHints(), pause(HINT_EVERY_MS, undefined, { ref: false })]).catch(() => {})
       // A consumer that is stopped while it joins would go on consuming afterwards, so the join is waited for.
@@ -205,19 +220,6 @@ async function begin(
   await consumer.connect()
   await consumer.subscribe({ topics: options.topics.map(({ name }) => name), fromBeginning: true })
   await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch })
-}
-
-/** Heartbeats while waiting. A failed one needs no answer here: the client meets the same error at its next one. */
-async function alive<T>(heartbeat: () => Promise<void>, work: Promise<T>): Promise<T> {
-  const begun = performance.now()
-  const timer = setInterval(() => {
-    if (performance.now() - begun < MAX_APPLY_MS) heartbeat().catch(() => {})
-  }, HEARTBEAT_MS)
-  try {
-    return await work
-  } finally {
-    clearInterval(timer)
-  }
 }
 
 /** A message as every backend gives records; of a header that comes twice, the last. */

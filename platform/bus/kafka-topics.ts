@@ -60,25 +60,47 @@ async function create(admin: Admin, topics: readonly Topic[]): Promise<void> {
 const settingsOf = (topic: Topic): Record<string, string> => ({
   'retention.ms': String(topic.retentionDays * DAY_MS),
   'cleanup.policy': 'delete',
+  // Records leave with their segment, so a segment must not span more than the day that events may stay too long.
+  'segment.ms': String(DAY_MS),
   'max.message.bytes': String(MAX_RECORD_BYTES),
   // The broker's clock, as the embedded log has the database's: times never run backwards along a partition.
   'message.timestamp.type': 'LogAppendTime',
 })
 
+type Drift = { topic: string; name: string; found: string | undefined; wanted: string }
+
 /** Somebody may have had a reason to change a topic, and altering a config drops every other override: say so only. */
 async function reportDrift(admin: Admin, topics: readonly Topic[], log: Log): Promise<void> {
-  if (topics.length === 0) return
+  for (const drift of await readDrift(admin, topics)) log.warn('topic differs from the registry', drift)
+}
+
+const RETENTION = ['retention.ms', 'cleanup.policy', 'segment.ms']
+
+/** Settings of the brokers by which records would stay longer or shorter than the registry says. */
+export async function retentionFaults(admin: Admin, topics: readonly Topic[]): Promise<string[]> {
+  const drifts = await readDrift(admin, topics)
+  return drifts
+    .filter(({ name }) => RETENTION.includes(name))
+    .map(({ topic, name, found, wanted }) => `${topic} has ${name} ${found} on the brokers, and it should be ${wanted}`)
+}
+
+async function readDrift(admin: Admin, topics: readonly Topic[]): Promise<Drift[]> {
+  if (topics.length === 0) return []
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: topics.map(({ name }) => ({ type: TOPIC_RESOURCE, name })),
   })
-  for (const topic of topics) {
+  return topics.flatMap((topic) => {
     const entries = resources.find(({ resourceName }) => resourceName === topic.name)?.configEntries ?? []
-    for (const [name, wanted] of Object.entries(settingsOf(topic))) {
-      const found = entries.find(({ configName }) => configName === name)?.configValue
-      if (found !== wanted) log.warn('topic differs from the registry', { topic: topic.name, name, found, wanted })
-    }
-  }
+    return Object.entries(settingsOf(topic))
+      .map(([name, wanted]) => ({
+        topic: topic.name,
+        name,
+        found: entries.find(({ configName }) => configName === name)?.configValue,
+        wanted,
+      }))
+      .filter(({ found, wanted }) => found !== wanted)
+  })
 }
 
 /** A refused topic hides its reason one level down. */

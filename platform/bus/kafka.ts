@@ -9,7 +9,7 @@ import { startKafkaConsumer } from './kafka-consumer.ts'
 import { readExtents } from './kafka-extent.ts'
 import { openCarefulProducer } from './kafka-producer.ts'
 import { type Cluster, countRecords, openKafkaReader, readBounds } from './kafka-read.ts'
-import { ensureTopics } from './kafka-topics.ts'
+import { ensureTopics, retentionFaults } from './kafka-topics.ts'
 
 /** The one door to kafkajs; the files beside this one see its types only. */
 export type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs'
@@ -76,6 +76,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
     bounds: (topic, position) => readBounds(admin, topic, position),
     read: reader.read,
     count: (span) => countRecords(admin, span),
+    retentionFaults: (some) => retentionFaults(admin, some),
     // Brokers answer a waiting fetch as soon as there is something: nobody has to be woken.
     wake: () => {},
     async close() {

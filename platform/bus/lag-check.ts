@@ -9,13 +9,13 @@ export function lagCheck(name: string, consuming: Consuming & { stopped?: () => 
     name,
     async run() {
       const stopped = consuming.stopped?.() ?? null
-      if (stopped !== null) return { status: 'failed', detail: `stopped: ${stopped}` }
+      if (stopped !== null) return { status: 'failed', code: 'group_stopped', detail: `stopped: ${stopped}` }
       const behind = (await consuming.lag()).filter(({ records }) => records > 0)
       const seconds = Math.max(0, ...behind.map((one) => one.seconds))
       const records = behind.reduce((sum, one) => sum + one.records, 0)
       const detail = `${consuming.active() ? 'active' : 'standing by'}, ${records} events behind`
       if (seconds <= BEHIND_LIMIT_SECONDS) return { status: 'ok', detail }
-      return { status: 'failed', detail: `${detail} for ${Math.round(seconds)} s` }
+      return { status: 'failed', code: 'group_behind', detail: `${detail} for ${Math.round(seconds)} s` }
     },
   }
 }

@@ -39,10 +39,13 @@ export function reactions({
   handlers,
   inbox,
   log,
+  stepped = () => {},
 }: {
   handlers: readonly Handler[]
   inbox: string
   log: Log
+  /** Told of each event that was prepared or applied: a slow group is told from one that hangs by it. */
+  stepped?: () => void
 }): Reactions {
   const emitted = [...new Set(handlers.flatMap((one) => one.emits))]
 
@@ -61,6 +64,7 @@ export function reactions({
 
   async function settle(tx: Tx, event: Envelope, reaction: Reaction): Promise<string> {
     const outcome = await reaction.handler.handle(event, tx, reaction.prepared)
+    stepped()
     fault('runner.after-effects', inbox)
     if (outcome.kind === 'ok')
       for (const { definition, event: out } of outcome.emit) await publish(tx, definition, [out])
@@ -78,6 +82,7 @@ export function reactions({
       const event = currentEvent(first.on, fromRecord(record))
       const reactions: Reaction[] = []
       for (const one of interested) reactions.push({ handler: one, prepared: await one.prepare?.(event) })
+      stepped()
       decoded.push({ record, event, reactions })
     }
     return decoded

@@ -21,7 +21,8 @@ const MAX_RECORDS = 500
  * after Kafka confirmed, so a crash between the two sends some events again, and the consumers' inbox drops them. It
  * carries every topic: usage accepted before a switch to Kafka still lies in the outbox.
  *
- * The bus it returns is Kafka whose `wake` wakes the relay, and which knows what the outbox has lost.
+ * The bus it returns is Kafka whose `wake` wakes the relay, which knows what the outbox has lost, and whose retention is
+ * that of both logs.
  */
 export async function startRelay({ outbox, kafka, db, topics }: RelayOptions): Promise<Relay> {
   const byName = new Map(topics.map((topic) => [topic.name, topic]))
@@ -55,7 +56,10 @@ export async function startRelay({ outbox, kafka, db, topics }: RelayOptions): P
     apply,
     cursor: (topic, partition) => readCursor(db, GROUP, topic, partition),
   })
-  return { bus: { ...kafka, wake: outbox.wake, extents: extentsOfBoth }, consuming }
+  // The outbox holds every event that Kafka does, so both have to forget in time.
+  const retentionFaults: Bus['retentionFaults'] = async (some) =>
+    (await Promise.all([outbox, kafka].map((bus) => bus.retentionFaults(some)))).flat()
+  return { bus: { ...kafka, wake: outbox.wake, extents: extentsOfBoth, retentionFaults }, consuming }
 }
 
 function outgoing({ topic: name, key, headers, value }: BusRecord, topics: Map<string, Topic>): OutgoingRecord {

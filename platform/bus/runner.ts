@@ -21,9 +21,9 @@ import {
 } from './dead-letters.ts'
 import { moveCursor, readCursor } from './effects.ts'
 import { openGroupStop } from './group-stop.ts'
-import { watchLag } from './lag-metrics.ts'
 import type { Outcome } from './outcome.ts'
 import { type Count, reactions } from './reactions.ts'
+import { type WatchTimes, watchConsumer } from './watch-consumer.ts'
 
 /**
  * One reaction to one event type. `prepare` does what is slow or not in the database, before the transaction opens;
@@ -59,6 +59,8 @@ export type RunnerOptions = {
   backoffMs?: readonly number[]
   /** How often the group looks for dead letters whose turn it is, and whether it was stopped or may go on. */
   redriveMs?: number
+  /** How often the group is looked at, and how long its member may be silent. */
+  watchTimes?: WatchTimes
 }
 
 const REDRIVE_MS = 1_000
@@ -72,7 +74,6 @@ export type RunningConsumer = Consuming & { stopped(): string | null }
 export async function runConsumer(options: RunnerOptions): Promise<RunningConsumer> {
   const { bus, db, group, handlers, metrics, now } = options
   const log = options.log.child({ group })
-  const { emits, decode, settleAll, locksOf } = reactions({ handlers, inbox: group, log })
   const topics: Topic[] = [...new Map(handlers.map((one) => [one.on.topic.name, one.on.topic])).values()]
   const keyedTopics = topics.filter(({ keyedState }) => keyedState).map(({ name }) => name)
   const outcomes = metrics.counter('atom_events_total', 'Events by outcome', ['group', 'type', 'outcome'])
@@ -84,7 +85,17 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
   )
   const halt = new AbortController()
   const retries = metrics.counter('atom_event_retries_total', 'Further attempts to apply an event', ['group'])
-  const trying = { log, signal: halt.signal, retrying: () => retries.inc({ group }) }
+  // A batch is one step for the bus; a slow handler is told from one that hangs by the events it gets done.
+  let steps = 0
+  const stepped = () => {
+    steps += 1
+  }
+  const { emits, decode, settleAll, locksOf } = reactions({ handlers, inbox: group, log, stepped })
+  const retrying = () => {
+    steps += 1
+    retries.inc({ group })
+  }
+  const trying = { log, signal: halt.signal, retrying }
   const attempt = attempts({ backoffMs: options.backoffMs ?? BACKOFF_MS, ...trying })
   const attemptOnce = attempts({ backoffMs: [], ...trying })
   const groupStop = await openGroupStop(db, group, { log, metrics, now })
@@ -217,9 +228,13 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
   const everyMs = options.redriveMs ?? REDRIVE_MS
   const redriving = runPeriodically(`redrive of ${group}`, everyMs, redrive, log)
   const following = runPeriodically(`stop of ${group}`, everyMs, groupStop.follow, log)
-  const watching = watchLag(group, consuming, { metrics, log })
+  const vitals = () => ({ ...consuming.vitals(), signs: consuming.vitals().signs + steps })
+  const stopped = () => groupStop.reason() !== null
+  const times = options.watchTimes && { times: options.watchTimes }
+  const watching = watchConsumer(group, { ...consuming, vitals }, { metrics, log, now, stopped, ...times })
   return {
     ...consuming,
+    vitals,
     stopped: groupStop.reason,
     async stop() {
       halt.abort()

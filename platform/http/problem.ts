@@ -55,10 +55,11 @@ export function answerable(error: unknown): AppError {
 const bodyReaderProblem = (error: unknown): string | null =>
   error instanceof Error && 'type' in error && typeof error.type === 'string' ? error.type : null
 
-function isConnectionFailure(error: unknown): boolean {
+/** Whether the database could not be reached, or was lost. */
+export function isConnectionFailure(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return (
-    /^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|57P0\d|08\d{3}|53300)$/.test(code) ||
+    /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOENT|EPIPE|57P0\d|08\d{3}|53300)$/.test(code) ||
     /Timeout acquiring a connection|Connection terminated/.test(messageOf(error))
   )
 }

@@ -1,12 +1,15 @@
 import type { Topic } from '../../schemas/topics.ts'
+import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db.ts'
 import type { Finding } from '../policies.ts'
 
 const CLASSES = ['log', 'aggregate', 'hash', 'receipt', 'account', 'configuration', 'document']
 const LOG_TABLES = ['platform.event_log', 'platform.dead_letters']
 
+type Deps = { db: Db; bus: Pick<Bus, 'retentionFaults'>; schemas: readonly string[]; topics: readonly Topic[] }
+
 /** P-1: every table names its class of data in its comment, only the log holds raw events, and the log expires. */
-export function probeDataClasses(db: Db, schemas: readonly string[], topics: readonly Topic[]) {
+export function probeDataClasses({ db, bus, schemas, topics }: Deps) {
   return async (): Promise<Finding> => {
     const tables = await db.query<{ name: string; comment: string | null }>(
       `select n.nspname || '.' || c.relname as name, obj_description(c.oid, 'pg_class') as comment
@@ -19,14 +22,8 @@ export function probeDataClasses(db: Db, schemas: readonly string[], topics: rea
     if (unknown.length > 0) return violated(`no class of data stated for ${names(unknown)}`)
     const raw = tables.filter(({ name, comment }) => classOf(comment) === 'log' && !LOG_TABLES.includes(name))
     if (raw.length > 0) return violated(`raw events outside the log: ${names(raw)}`)
-    for (const { name, retentionDays } of topics) {
-      const [oldest] = await db.query<{ days: number | null }>(
-        'select extract(epoch from now() - min(recorded_at))::float8 / 86400 as days from platform.event_log where topic = ?',
-        [name],
-      )
-      if ((oldest?.days ?? 0) > retentionDays + 1)
-        return violated(`${name} holds events past their ${retentionDays} days`)
-    }
+    const faults = await bus.retentionFaults(topics)
+    if (faults.length > 0) return violated(faults.join('; '))
     return { status: 'compliant', detail: `${tables.length} tables state their class; raw events are in the log only` }
   }
 }

@@ -1,12 +1,17 @@
 import type { Topic } from '../../schemas/topics.ts'
-import type { Db } from '../db.ts'
+import type { Bus, BusRecord } from '../bus/bus.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Finding } from '../policies.ts'
 
-const RECENT = 50
+/** Newest events looked at in each partition. */
+const RECENT = 5
+const LAST = { kind: 'last', records: RECENT } as const
+const LATEST = { kind: 'latest' } as const
+
+type Deps = { bus: Pick<Bus, 'bounds' | 'read'>; topics: readonly Topic[]; baseUrls: () => readonly string[] }
 
 /** P-4: each service's own `/metrics` is fetched, and the newest events that came from requests carry a trace. */
-export function probeObservability(db: Db, topics: readonly Topic[], baseUrls: () => readonly string[]) {
+export function probeObservability({ bus, topics, baseUrls }: Deps) {
   return async (): Promise<Finding> => {
     const urls = baseUrls()
     if (urls.length === 0) return { status: 'not_applicable', detail: 'no service listens yet' }
@@ -15,16 +20,24 @@ export function probeObservability(db: Db, topics: readonly Topic[], baseUrls: (
       if (!answer.ok || !(await answer.text()).includes('# TYPE atom_'))
         return violated(`${url}/metrics names no metric`)
     }
-    for (const { name } of topics) {
-      const [bare] = await db.query<{ n: number }>(
-        `select count(*) filter (where not jsonb_exists(headers, 'traceparent'))::int as n
-         from (select headers from platform.event_log where topic = ? order by xid desc, pos desc limit ?) e`,
-        [name, RECENT],
-      )
-      if ((bare?.n ?? 0) > 0) return violated(`${bare?.n} of the last ${RECENT} events of ${name} carry no trace`)
+    for (const topic of topics) {
+      const newest = await newestOf(bus, topic)
+      const bare = newest.filter(({ headers }) => headers.traceparent === undefined)
+      if (bare.length > 0)
+        return violated(`${bare.length} of the newest ${newest.length} events of ${topic.name} carry no trace`)
     }
     return { status: 'compliant', detail: `${urls.length} services give metrics; recent events carry traces` }
   }
+}
+
+async function newestOf(bus: Deps['bus'], topic: Topic): Promise<BusRecord[]> {
+  const starts = await bus.bounds(topic, LAST)
+  const ends = await bus.bounds(topic, LATEST)
+  const read = starts.map(({ partition, at: from }) => {
+    const until = ends.find((one) => one.partition === partition)?.at ?? from
+    return from === until ? [] : bus.read({ topic, partition, from, until, maxRecords: RECENT })
+  })
+  return (await Promise.all(read)).flat()
 }
 
 const violated = (detail: string): Finding => ({ status: 'violated', detail })

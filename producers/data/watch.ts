@@ -1,8 +1,11 @@
+import { oldestWriter, reportOpenWriters } from '../../platform/bus/open-writer.ts'
 import type { Db } from '../../platform/db.ts'
+import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 
 /** Measures what the database knows of all groups: dead letters, and the transaction that holds the readers back. */
-export function measureData(db: Db, metrics: Metrics): () => Promise<void> {
+export function measureData(db: Db, metrics: Metrics, log: Log, openLimitSeconds?: number): () => Promise<void> {
+  const report = reportOpenWriters(log, openLimitSeconds)
   const letters = metrics.gauge('atom_dead_letters', 'Dead letters, those that wait behind one apart', [
     'group',
     'code',
@@ -17,7 +20,8 @@ export function measureData(db: Db, metrics: Metrics): () => Promise<void> {
     )
     letters.reset()
     for (const { group, code, n } of found) letters.set({ group, code }, n)
-    const [held] = await db.query<{ seconds: number }>('select platform.oldest_transaction_seconds() as seconds')
-    oldest.set(held?.seconds ?? 0)
+    const writer = await oldestWriter(db)
+    oldest.set(writer?.seconds ?? 0)
+    report(writer)
   }
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Type } from '@sinclair/typebox'
 import { expect } from 'chai'
 import { toRecord } from '../../platform/bus/binary-mode.ts'
@@ -7,10 +10,11 @@ import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { deadLetter, emit, type Outcome, ok, skip } from '../../platform/bus/outcome.ts'
 import { partitionOf } from '../../platform/bus/partition.ts'
 import type { Position } from '../../platform/bus/position.ts'
-import { type Handler, handler, runConsumer } from '../../platform/bus/runner.ts'
+import { type Handler, handler, type RunnerOptions, runConsumer } from '../../platform/bus/runner.ts'
 import { type Db, execute, type Tx } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
 import { createMetrics, type Metrics } from '../../platform/metrics.ts'
+import { probeObservability } from '../../platform/policy-probes/observability.ts'
 import { defineEvent } from '../../schemas/define-event.ts'
 import { closed, type Envelope } from '../../schemas/envelope.ts'
 import { eventually, gate } from '../support/eventually.ts'
@@ -22,6 +26,8 @@ export type BusBackend = {
   bus: Bus
   db: Db
   owner: Db
+  /** Makes the contract's topic keep its events longer than the registry says, in this backend's way; and takes it back. */
+  overstay(): Promise<() => Promise<void>>
   /** True when everything committed to the outbox has reached the readers' log. */
   relayed(): Promise<boolean>
   close(): Promise<void>
@@ -62,6 +68,7 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
     let started: Consuming[]
     let metrics: Metrics
     let made: number
+    let servers: Server[]
     let log: Log
     let lines: LogLine[]
     beforeEach(async () => {
@@ -69,13 +76,22 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
       started = []
       metrics = createMetrics()
       made = 0
+      servers = []
       ;({ log, lines } = recordingLog())
     })
     afterEach(async () => {
+      for (const server of servers) server.close()
       await Promise.all(started.map((one) => one.stop()))
       await backend.close()
     })
 
+    /** Something that gives a metric, as services do. */
+    async function serveMetrics(): Promise<string> {
+      const server = createServer((_, res) => res.end('# TYPE atom_up gauge\n')).listen(0, '127.0.0.1')
+      servers.push(server)
+      await once(server, 'listening')
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    }
     const create = (of: string, n: number): Envelope<Thing> =>
       happened.create({ key: of, n }, { source: '//test', now: new Date(), id: `e-${++made}` })
     const outgoing = (event: Envelope): OutgoingRecord => toRecord(event, topic)
@@ -114,7 +130,7 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
         },
       })
 
-    async function run(handlers: Handler[], more: { group?: string; backoffMs?: number[]; maxRecords?: number } = {}) {
+    async function run(handlers: Handler[], more: Partial<RunnerOptions> = {}) {
       const { bus, db } = backend
       const options = { group: 'contract', backoffMs: [1, 1], ...more }
       const consuming = await runConsumer({ bus, db, handlers, log, metrics, now: () => new Date(), ...options })
@@ -235,6 +251,32 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
         expect(held?.records).to.equal(3)
         // Within the clocks' resolution of both backends.
         expect(held?.lastRecordedAt?.getTime()).to.be.within(since - 1, until + 1)
+      })
+
+      it('says when a topic keeps its events longer than the registry says', async () => {
+        await send(create('a', 1))
+        await eventually('it is stored', async () => (await backend.bus.extents([topic]))[0]?.records === 1)
+        expect(await backend.bus.retentionFaults([topic, echoTopic])).to.deep.equal([])
+        const restore = await backend.overstay()
+        const faults = await backend.bus.retentionFaults([topic, echoTopic])
+        await restore()
+        expect(faults).to.have.length(1)
+        expect(faults[0]).to.match(/^atom\.contract /)
+      })
+
+      it('carries what the policies are probed by: the newest events, with their trace', async () => {
+        const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+        const traced = (n: number) => {
+          const options = { source: '//test', now: new Date(), id: `t-${n}`, traceparent }
+          return happened.create({ key: `${n}`, n }, options)
+        }
+        const url = await serveMetrics()
+        const probe = probeObservability({ bus: backend.bus, topics: [topic], baseUrls: () => [url] })
+        await send(...[1, 2, 3, 4, 5, 6, 7, 8].map(traced))
+        expect(await probe()).to.include({ status: 'compliant' })
+        await send(create('a', 9))
+        const { status, detail } = await probe()
+        expect([status, detail]).to.deep.equal(['violated', '1 of the newest 9 events of atom.contract carry no trace'])
       })
 
       describe('to readers without a group', () => {
@@ -562,6 +604,75 @@ export function busContract(name: string, features: BusFeatures, open: () => Pro
           ['price_unknown', 'no plan'],
         ])
         expect(await applied()).to.deep.equal([])
+      })
+    })
+
+    describe('a member', () => {
+      const hasty = { everyMs: 40, patience: { fetchMs: 3_000, applyMs: 200 } }
+      const restarts = async () =>
+        Number(/atom_consumer_restarts_total\{[^}]*reason="stuck"\} (\d+)/.exec(await metrics.text())?.[1])
+
+      it('that hangs is replaced, the next one catches up, and should it wake up it changes nothing', async () => {
+        const [inside, hold] = [gate(), gate()]
+        let calls = 0
+        const hanging = handler({
+          name: 'contract.hang',
+          on: happened,
+          emits: [],
+          async prepare({ data: { n } }) {
+            if (n !== 12 || ++calls > 1) return
+            inside.open()
+            await hold.opened
+          },
+          async handle(event, tx) {
+            await apply(tx, event.data)
+            return ok()
+          },
+        })
+        await send(...Array.from({ length: 20 }, (_, n) => create('a', n)))
+        const consuming = await run([hanging], { maxRecords: 5, watchTimes: hasty })
+        await inside.opened
+        await send(...Array.from({ length: 20 }, (_, n) => create('a', n + 20)))
+        const all = Array.from({ length: 40 }, (_, n) => `a${n}`)
+        // On Kafka the one that hangs keeps its partitions until its session is over.
+        await eventually('all are applied', async () => (await applied()).length === all.length, 25_000)
+        const before = await restarts()
+        expect(before).to.be.greaterThan(0)
+        hold.open()
+        await send(create('a', 40))
+        await drained(consuming)
+        expect(await applied()).to.deep.equal([...all, 'a40'])
+        expect(lines.some(({ message }) => message === 'consumer is stuck and is replaced')).to.equal(true)
+        expect(await restarts()).to.equal(before)
+      })
+
+      it('that is slow keeps its place while it gets events done', async () => {
+        const slow = handler({
+          name: 'contract.slow',
+          on: happened,
+          emits: [],
+          prepare: () => new Promise<void>((done) => setTimeout(done, 40)),
+          async handle(event, tx) {
+            await apply(tx, event.data)
+            return ok()
+          },
+        })
+        await send(...Array.from({ length: 20 }, (_, n) => create('a', n)))
+        const begun = performance.now()
+        await drained(await run([slow], { watchTimes: hasty }))
+        expect(performance.now() - begun).to.be.greaterThan(hasty.patience.applyMs * 3)
+        expect(await restarts()).to.equal(0)
+      })
+
+      it('of a group that stopped itself keeps its place', async () => {
+        await send(...Array.from({ length: 40 }, (_, n) => create('a', n)))
+        const refused = recording(() => deadLetter('no', 'no'))
+        const consuming = await run([refused], { watchTimes: hasty, backoffMs: [] })
+        await eventually('it stopped', () => consuming.stopped() !== null)
+        // That it is never replaced can only be seen by giving it the time.
+        await eventually('it is replaced', async () => (await restarts()) > 0, 600).catch(() => {})
+        expect(await restarts()).to.equal(0)
+        expect((await consuming.lag()).some(({ records }) => records > 0)).to.equal(true)
       })
     })
 

@@ -24,7 +24,11 @@ describe('platform/bus/embedded', () => {
     )
     const db = database.as('atom_marketplace')
     const bus = openEmbeddedBus({ server: database.server, log: recordingLog().log, dbFor: () => db, appender: db })
-    return { bus, db, owner, relayed: async () => true, close: bus.close }
+    const overstay = async () => {
+      await owner.query("update platform.event_log set recorded_at = recorded_at - interval '3 days'")
+      return async () => {}
+    }
+    return { bus, db, owner, overstay, relayed: async () => true, close: bus.close }
   }
   busContract('embedded', { membersOfAGroup: 'one active' }, openBackend)
   deadLetterContract('embedded', openBackend)

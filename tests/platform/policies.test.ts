@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { silentLog } from '../../platform/log.ts'
 import { createCompliance, readPolicies } from '../../platform/policies.ts'
 import { testClock } from '../support/clock.ts'
+import { recordingLog } from '../support/recording-log.ts'
 import { rejected } from '../support/rejected.ts'
 
 describe('platform/policies', () => {
@@ -29,13 +31,19 @@ describe('platform/policies', () => {
 
   it('reports what each probe found; no probe, or a failing one, is a violation', async () => {
     const broken = async () => {
-      throw new Error('no database')
+      throw new Error('connect ENOENT /home/x/.s.PGSQL.5432')
     }
-    const compliance = createCompliance(policies, { 'P-1': fine, 'P-2': broken }, testClock('2026-11-02T10:00:00Z'))
+    const { log, lines } = recordingLog()
+    const probes = { 'P-1': fine, 'P-2': broken }
+    const compliance = createCompliance(policies, probes, testClock('2026-11-02T10:00:00Z'), log)
     expect(await compliance()).to.deep.equal([
       { id: 'P-1', status: 'compliant', detail: 'seen' },
-      { id: 'P-2', status: 'violated', detail: 'the probe failed: no database' },
+      { id: 'P-2', status: 'violated', detail: 'the probe failed; the log says why' },
       { id: 'P-3', status: 'violated', detail: 'no probe checks this policy' },
+    ])
+    await compliance({ fresh: true })
+    expect(lines.map(({ fields }) => fields)).to.deep.equal([
+      { name: 'P-2', error: 'connect ENOENT /home/x/.s.PGSQL.5432' },
     ])
   })
 
@@ -43,7 +51,7 @@ describe('platform/policies', () => {
     let asked = 0
     const clock = testClock('2026-11-02T10:00:00Z')
     const counting = async () => ({ status: 'compliant' as const, detail: String(++asked) })
-    const compliance = createCompliance(policies.slice(0, 1), { 'P-1': counting }, clock)
+    const compliance = createCompliance(policies.slice(0, 1), { 'P-1': counting }, clock, silentLog)
     await Promise.all([compliance(), compliance()])
     clock.advance(15_000)
     await compliance()
@@ -55,7 +63,12 @@ describe('platform/policies', () => {
   it('probes at once when asked for a fresh finding, and remembers that one', async () => {
     let asked = 0
     const counting = async () => ({ status: 'compliant' as const, detail: String(++asked) })
-    const compliance = createCompliance(policies.slice(0, 1), { 'P-1': counting }, testClock('2026-11-02T10:00:00Z'))
+    const compliance = createCompliance(
+      policies.slice(0, 1),
+      { 'P-1': counting },
+      testClock('2026-11-02T10:00:00Z'),
+      silentLog,
+    )
     await compliance()
     expect((await compliance({ fresh: true }))[0]?.detail).to.equal('2')
     expect((await compliance())[0]?.detail).to.equal('2')
@@ -63,7 +76,12 @@ describe('platform/policies', () => {
 
   it('does not wait for a probe that hangs', async () => {
     const hanging = () => new Promise<never>(() => {})
-    const compliance = createCompliance(policies.slice(0, 1), { 'P-1': hanging }, testClock('2026-11-02T10:00:00Z'))
+    const compliance = createCompliance(
+      policies.slice(0, 1),
+      { 'P-1': hanging },
+      testClock('2026-11-02T10:00:00Z'),
+      silentLog,
+    )
     expect((await compliance())[0]).to.include({ status: 'violated', detail: 'the probe did not answer in time' })
   }).timeout(5_000)
 })

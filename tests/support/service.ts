@@ -25,6 +25,7 @@ export async function startService(routes: readonly Route[], authenticate: Authe
     checks: [],
     policies: async () => [],
     ready: () => true,
+    log,
     now: () => new Date(0),
   })
   const app = createService({

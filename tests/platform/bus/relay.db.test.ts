@@ -28,6 +28,7 @@ function sink(after: (nth: number) => void): { bus: Bus; sent: string[]; records
     bounds: refuse,
     read: refuse,
     count: refuse,
+    retentionFaults: async ([first]) => (first ? [`${first.name} is asked about`] : []),
     wake: refuse,
     close: async () => {},
   }
@@ -70,6 +71,15 @@ describe('platform/bus/relay', () => {
     await second.consuming.stop()
     expect(sent).to.deep.equal(['1', '2', '3'])
     expect(records[2]).to.deep.equal(record(3))
+  })
+
+  it('answers for the retention of both logs', async () => {
+    const relay = await relayTo(sink(() => {}).bus)
+    await commit(record(1))
+    await database.as('postgres').query("update platform.event_log set recorded_at = now() - interval '4000 days'")
+    const faults = await relay.bus.retentionFaults([topics.wpk])
+    await relay.consuming.stop()
+    expect(faults).to.deep.equal(['atom.wpk holds events past their 3650 days', 'atom.wpk is asked about'])
   })
 
   it('is woken by the bus it returns', async () => {

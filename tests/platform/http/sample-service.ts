@@ -106,6 +106,7 @@ export async function startSample(ready: () => boolean) {
     checks: [],
     policies: async () => [],
     ready,
+    log,
     now,
   })
   const authenticate = async (authorization: string | undefined) => {

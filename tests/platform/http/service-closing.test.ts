@@ -20,6 +20,7 @@ describe('platform/http/service: closing', () => {
         checks: [],
         policies: async () => [],
         ready: () => true,
+        log: recordingLog().log,
         now: () => new Date(0),
       }),
       metrics: createMetrics(),

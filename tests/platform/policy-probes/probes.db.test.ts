@@ -1,6 +1,9 @@
 import { expect } from 'chai'
+import type { Bus } from '../../../platform/bus/bus.ts'
+import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { keyLock, publish } from '../../../platform/bus/outbox.ts'
 import { expireLog } from '../../../platform/bus/retention.ts'
+import { silentLog } from '../../../platform/log.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { probeDataClasses } from '../../../platform/policy-probes/data-classes.ts'
 import { probeLatency, probeObservability } from '../../../platform/policy-probes/observability.ts'
@@ -19,8 +22,11 @@ describe('platform/policy-probes', () => {
   let database: TestDatabase
   let organisations: Organisations
   let service: TestService
+  let bus: Bus
   before(async () => {
     database = await freshDatabase()
+    const db = database.as('atom_data')
+    bus = openEmbeddedBus({ server: database.server, log: silentLog, dbFor: () => db, appender: db })
     organisations = await openOrganisations(database, ['demo'], clock)
     service = await startService([], organisations.authenticate)
   })
@@ -39,7 +45,8 @@ describe('platform/policy-probes', () => {
   }
 
   describe('P-1 data classes', () => {
-    const probe = () => probeDataClasses(database.as('atom_analytics'), SCHEMAS, topicList)()
+    const probe = () =>
+      probeDataClasses({ db: database.as('atom_analytics'), bus, schemas: SCHEMAS, topics: topicList })()
 
     it('holds for the tables of the migrations', async () => {
       expect(await probe()).to.include({ status: 'compliant' })
@@ -68,7 +75,7 @@ describe('platform/policy-probes', () => {
   })
 
   describe('P-4 observability', () => {
-    const probe = (urls: string[]) => probeObservability(database.as('atom_analytics'), [topics.wpk], () => urls)()
+    const probe = (urls: string[]) => probeObservability({ bus, topics: [topics.wpk], baseUrls: () => urls })()
 
     it('does not apply before a service listens', async () => {
       expect(await probe([])).to.include({ status: 'not_applicable' })
@@ -82,7 +89,7 @@ describe('platform/policy-probes', () => {
     it('is violated by events without a trace', async () => {
       await emit()
       const { status, detail } = await probe([service.url])
-      expect([status, detail]).to.deep.equal(['violated', '1 of the last 50 events of atom.wpk carry no trace'])
+      expect([status, detail]).to.deep.equal(['violated', '1 of the newest 2 events of atom.wpk carry no trace'])
     })
 
     it('is violated by a service without metrics', async () => {

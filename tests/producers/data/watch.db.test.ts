@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { execute } from '../../../platform/db.ts'
+import { silentLog } from '../../../platform/log.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { measureData } from '../../../producers/data/watch.ts'
 import { freshDatabase, type TestDatabase } from '../../support/database.ts'
@@ -21,7 +22,7 @@ describe('producers/data: what is watched', () => {
 
   it('counts dead letters by group and code, and forgets those that are gone', async () => {
     const metrics = createMetrics()
-    const measure = measureData(database.as('atom_data'), metrics)
+    const measure = measureData(database.as('atom_data'), metrics, silentLog)
     await letter('analytics', 'x')
     await letter('analytics', 'x')
     await letter('metering', 'y')
@@ -35,7 +36,7 @@ describe('producers/data: what is watched', () => {
 
   it('tells the age of the oldest transaction that has written, of any role', async () => {
     const metrics = createMetrics()
-    const measure = measureData(database.as('atom_data'), metrics)
+    const measure = measureData(database.as('atom_data'), metrics, silentLog)
     const age = async () => {
       await measure()
       return Number(/^atom_oldest_transaction_seconds (.+)$/m.exec(await metrics.text())?.[1])

@@ -11,7 +11,7 @@ import { brokersListed } from '../../platform/bus/kafka.ts'
 import { messageOf } from '../../platform/errors.ts'
 import { type Log, openLog, silentLog } from '../../platform/log.ts'
 import { kafkaJars } from './jars.ts'
-import { type Ports, serverProperties } from './properties.ts'
+import { type BrokerSettings, type Ports, serverProperties } from './properties.ts'
 
 export type KafkaOptions = {
   /** Where data, settings and logs of this cluster lie. */
@@ -20,7 +20,10 @@ export type KafkaOptions = {
   log: Log
   /** The first broker listens here, its controller one above, the next broker two above; free ports without it. */
   firstPort?: number
+  /** What is between brokers and those who reach them: further settings of each broker, and its address for clients. */
+  behind?: (ports: readonly Ports[]) => Promise<Route[]>
 }
+export type Route = { address: string; settings: BrokerSettings }
 export type Broker = { pid: number; kill(signal: NodeJS.Signals): void }
 export type RunningKafka = {
   /** `host:port` of each broker. */
@@ -48,11 +51,13 @@ const WATCHDOG = `exec 3<&0; "$@" >>"$BROKER_LOG" 2>&1 3<&- & pid=$!; echo $pid
 wait $pid; code=$?; kill -KILL $watch 2>/dev/null; exit $code`
 
 /** Starts one broker or a cluster of three on loopback, and waits until the cluster lists them all. */
-export async function startKafka({ folder, brokers, log, firstPort }: KafkaOptions): Promise<RunningKafka> {
+export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
+  const { folder, brokers, log, firstPort } = options
   const jars = join(await kafkaJars(), '*')
   // Another number of brokers is another cluster, with data of its own.
   const home = join(resolve(folder), `cluster-of-${brokers}`)
   const ports = await portsFor(brokers, firstPort)
+  const routes = await options.behind?.(ports)
   const clusterId = await clusterIdOf(home)
   const started: Started[] = []
   let stopping = false
@@ -61,7 +66,7 @@ export async function startKafka({ folder, brokers, log, firstPort }: KafkaOptio
     await Promise.all(started.map(end))
   }
   try {
-    const start = (index: number) => launch({ jars, home, ports, index, clusterId })
+    const start = (index: number) => launch({ jars, home, ports, index, clusterId, route: routes?.[index] })
     for (const index of ports.keys()) started.push(await start(index))
     const addresses = started.map(({ address }) => address)
     await listed(started, addresses, home)
@@ -86,13 +91,20 @@ export async function startKafka({ folder, brokers, log, firstPort }: KafkaOptio
   }
 }
 
-type Launch = { jars: string; home: string; ports: readonly Ports[]; index: number; clusterId: string }
+type Launch = {
+  jars: string
+  home: string
+  ports: readonly Ports[]
+  index: number
+  clusterId: string
+  route: Route | undefined
+}
 
-async function launch({ jars, home, ports, index, clusterId }: Launch): Promise<Started> {
+async function launch({ jars, home, ports, index, clusterId, route }: Launch): Promise<Started> {
   const folder = join(home, `broker-${index + 1}`)
   const properties = join(folder, 'server.properties')
   await mkdir(folder, { recursive: true })
-  await writeFile(properties, serverProperties(index, ports, join(folder, 'data')))
+  await writeFile(properties, serverProperties(index, ports, join(folder, 'data'), route?.settings))
   // One word: an id may begin with a dash, and as a word of its own it would be read as an option.
   const format = ['format', `--cluster-id=${clusterId}`, '-c', properties, '--ignore-formatted']
   await run('java', ['-cp', jars, '-Xmx128m', ...JVM, 'kafka.tools.StorageTool', ...format])
@@ -121,7 +133,7 @@ async function launch({ jars, home, ports, index, clusterId }: Launch): Promise<
     // Once its shell is gone the number may belong to somebody else.
     if (child.exitCode === null && child.signalCode === null) process.kill(pid, signal)
   }
-  return { pid, kill, child, gone, address: `127.0.0.1:${ports[index]?.client}` }
+  return { pid, kill, child, gone, address: route?.address ?? `127.0.0.1:${ports[index]?.client}` }
 }
 
 async function listed(started: readonly Started[], addresses: string[], home: string): Promise<void> {

@@ -36,7 +36,8 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
 
   async function consume(options: ConsumeOptions): Promise<Consuming> {
     const db = dbFor(options.group)
-    const lock = holdSessionLock(server, db.role, `group/${options.group}`, IDLE_POLL_MS)
+    const name = `group/${options.group}`
+    const lock = holdSessionLock({ server, role: db.role, name, everyMs: IDLE_POLL_MS, log })
     let stopping = false
     let eager = 0
     let turn = 0

@@ -9,6 +9,7 @@ import { startKafkaConsumer } from './kafka-consumer.ts'
 import { readExtents } from './kafka-extent.ts'
 import { openCarefulProducer } from './kafka-producer.ts'
 import { type Cluster, countRecords, openKafkaReader, readBounds } from './kafka-read.ts'
+import { guardStoppedFetch } from './kafka-stopped-fetch.ts'
 import { ensureTopics, retentionFaults } from './kafka-topics.ts'
 
 /** The one door to kafkajs; the files beside this one see its types only. */
@@ -22,6 +23,8 @@ export type KafkaBusOptions = {
   metrics: Metrics
   /** How long `produce` goes on trying before it throws `unavailable`: whether the records are stored is not known. */
   produceTimeoutMs?: number
+  /** How long one send may take before it counts as failed and is repeated. */
+  sendTimeoutMs?: number
 }
 
 /**
@@ -60,7 +63,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
   }
   const producer = openCarefulProducer({
     open: () => producing.producer({ ...PRODUCER, retry: ONCE }),
-    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    requestTimeoutMs: options.sendTimeoutMs ?? REQUEST_TIMEOUT_MS,
     produceTimeoutMs: options.produceTimeoutMs ?? PRODUCE_TIMEOUT_MS,
     log,
     metrics,
@@ -118,6 +121,7 @@ const PRODUCER = {
 
 function kafkaClient(brokers: readonly string[], log: Log, retry: RetryOptions): Kafka {
   guardIdleTimers()
+  guardStoppedFetch()
   return new Kafka({
     clientId: 'atom',
     brokers: [...brokers],

@@ -22,8 +22,9 @@ type Compose = { version?: string; services: Record<string, Service>; volumes: R
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
 const text = read('docker-compose.yml')
-const compose = parse(text) as Compose
+const compose = parse(text, { merge: true }) as Compose
 const services = Object.entries(compose.services)
+const brokers = ['kafka-1', 'kafka-2', 'kafka-3'].map((name) => compose.services[name] as Service)
 const seconds = (duration: string) => {
   expect(duration).to.match(/^\d+s$/)
   return Number.parseInt(duration, 10)
@@ -34,6 +35,7 @@ describe('docker-compose.yml', () => {
     const byDefault = services.filter(([, service]) => !service.profiles).map(([name]) => name)
     expect(byDefault).to.deep.equal(['app', 'postgres'])
     expect(compose.services.kafka?.profiles).to.deep.equal(['kafka'])
+    for (const { profiles } of brokers) expect(profiles).to.deep.equal(['kafka-cluster'])
     expect(compose).not.to.have.property('version')
   })
 
@@ -119,6 +121,28 @@ describe('docker-compose.yml', () => {
     expect(compose.services.app?.environment.KAFKA_BROKERS).to.match(/^\$\{KAFKA_BROKERS:-\}$/)
     expect(JSON.stringify(compose.services.app?.depends_on)).to.not.include('kafka')
     expect(text).to.include('KAFKA_BROKERS=kafka:19092')
+    expect(text).to.include('KAFKA_BROKERS=kafka-1:19092,kafka-2:19092,kafka-3:19092')
+  })
+
+  it('has three brokers that are one cluster, of which two must have a record', () => {
+    for (const [index, { environment, ports, volumes }] of brokers.entries()) {
+      const n = index + 1
+      expect(environment).to.include({
+        CLUSTER_ID: brokers[0]?.environment.CLUSTER_ID,
+        KAFKA_NODE_ID: String(n),
+        KAFKA_CONTROLLER_QUORUM_VOTERS: '1@kafka-1:9093,2@kafka-2:9093,3@kafka-3:9093',
+        KAFKA_DEFAULT_REPLICATION_FACTOR: '3',
+        KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '3',
+        KAFKA_MIN_INSYNC_REPLICAS: '2',
+        KAFKA_UNCLEAN_LEADER_ELECTION_ENABLE: 'false',
+        KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
+        KAFKA_ADVERTISED_LISTENERS: `INSIDE://kafka-${n}:19092,HOST://127.0.0.1:9${n}92`,
+      })
+      expect(environment.KAFKA_LISTENERS).to.include(`HOST://:9${n}92`)
+      expect(ports).to.deep.equal([`127.0.0.1:9${n}92:9${n}92`])
+      expect(volumes).to.deep.equal([`kafka-${n}-data:/var/lib/kafka/data`])
+    }
+    expect(compose.services.kafka?.environment.CLUSTER_ID).not.to.equal(brokers[0]?.environment.CLUSTER_ID)
   })
 })
 

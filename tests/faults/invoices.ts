@@ -1,19 +1,15 @@
-import { METER, PACKAGE } from './load.ts'
+import { periodOf } from '../../platform/utc-time.ts'
+import { begun, METER, PACKAGE } from './load.ts'
 import { type Finding, recount } from './oracle.ts'
-import { idle, insist, type Stage, subscribe } from './stage.ts'
-import type { Running } from './world.ts'
+import { idle, insist, type Server, type Stage, subscribe } from './stage.ts'
 
 const QUANTITIES = [120_500n, 7_001n, 33n]
 
-/** The month before this one, whose invoices may be issued. */
-export function lastMonth(now: Date): { period: string; time: string } {
-  const middle = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 15, 12))
-  return { period: middle.toISOString().slice(0, 7), time: middle.toISOString() }
-}
+/** The middle of the month before this one, whose invoices may be issued. */
+const usageTime = new Date(Date.UTC(begun.getUTCFullYear(), begun.getUTCMonth() - 1, 15, 12))
 
 /** New tenants with usage of last month, which their partner reports for them. */
-export async function tenantsWithUsage(stage: Stage, running: Running, tenants: readonly string[]): Promise<void> {
-  const { time } = lastMonth(new Date(stage.time))
+export async function tenantsWithUsage(stage: Stage, running: Server, tenants: readonly string[]): Promise<void> {
   const { owner } = stage.world
   for (const tenant of tenants) {
     await owner.query("insert into platform.orgs values (?, ?, 'member', now())", [tenant, tenant])
@@ -22,7 +18,7 @@ export async function tenantsWithUsage(stage: Stage, running: Running, tenants: 
       id: `${tenant}-${n}`,
       meter: METER,
       quantity: `${quantity / 1000n}.${String(quantity % 1000n).padStart(3, '0')}`,
-      time,
+      time: usageTime.toISOString(),
       package: PACKAGE,
       tenant,
     }))
@@ -38,10 +34,10 @@ export async function tenantsWithUsage(stage: Stage, running: Running, tenants: 
   }
 }
 
-export const issue = (stage: Stage, running: Running) =>
+export const issue = (stage: Stage, running: Server) =>
   insist(running, 'POST', '/billing/invoices/issue', {
     token: stage.orgs.atom.tokens.finance as string,
-    body: { period: lastMonth(new Date(stage.time)).period, collection: 'skip' },
+    body: { period: periodOf(usageTime), collection: 'skip' },
   })
 
 /** Each tenant has one issued invoice with one balanced posting and one event, and the numbers have no gap. */

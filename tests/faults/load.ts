@@ -10,11 +10,10 @@ export type Load = {
   stop(): Promise<void>
 }
 export type LoadOptions = {
-  /** Names this load; its ids begin with it, and it has an hour of the month to itself (`hourOf`). */
+  /** Names this load; its ids begin with it, and it has an hour to itself (`hourOf`). */
   name: string
   url: () => string
   apiKey: string
-  time: string
   lanes?: number
   perReport?: number
   tenant?: string
@@ -25,22 +24,27 @@ export const PACKAGE = 'fault-load'
 export const METER = 'fault_units'
 const ANSWER_LIMIT_MS = 4_000
 const GIVE_UP_MS = 120_000
+const HOUR_MS = 3_600_000
+/** A run that begins before midnight of a month's last day goes on with the months it began with. */
+export const begun = new Date()
 
 const hours = new Map<string, string>()
 
-/** Rollups are per hour, so loads that report for hours of their own can be counted apart. `within` names the month. */
-export function hourOf(name: string, within = new Date().toISOString()): string {
-  const known = hours.get(name)
-  if (known !== undefined) return known
-  const hour = new Date(Date.parse(`${within.slice(0, 7)}-01T00:00:00Z`) + hours.size * 3_600_000)
-  if (hour > new Date())
-    throw new Error(`the month is too young: it has no ${hours.size + 1} hours yet for as many loads`)
-  hours.set(name, hour.toISOString())
-  return hour.toISOString()
+/**
+ * The month whose invoice bills all loads: the one before the last. It is over, so it has an hour for every load on any
+ * day, no time in it is older than the 95 days that are accepted, and what is issued here is the month after it.
+ */
+export const loadMonth = new Date(Date.UTC(begun.getUTCFullYear(), begun.getUTCMonth() - 2))
+
+/** Rollups are per hour, so loads that report for hours of their own can be counted apart. */
+export function hourOf(name: string): string {
+  const hour = hours.get(name) ?? new Date(loadMonth.getTime() + hours.size * HOUR_MS).toISOString()
+  hours.set(name, hour)
+  return hour
 }
 
 /** Reports usage without end; a report is repeated with the same ids until it is answered 202. */
-export function startLoad({ name, url, apiKey, time, tenant, ...options }: LoadOptions): Load {
+export function startLoad({ name, url, apiKey, tenant, ...options }: LoadOptions): Load {
   const { lanes = 4, perReport = 20, everyMs = 0 } = options
   const journal: Journal = new Map()
   let stopping = false
@@ -70,7 +74,7 @@ export function startLoad({ name, url, apiKey, time, tenant, ...options }: LoadO
         id: `${name}-${report}-${n}`,
         meter: METER,
         quantity: thousandths(quantity),
-        time: hourOf(name, time),
+        time: hourOf(name),
         package: PACKAGE,
         ...(tenant ? { tenant } : {}),
       }))

@@ -2,37 +2,35 @@ import { sign } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { packageBytes } from '../support/packages.ts'
 import type { Finding } from './oracle.ts'
-import { insist, type Stage } from './stage.ts'
-import type { Running } from './world.ts'
+import { insist, type Server, type Stage } from './stage.ts'
 
 const EVENTS = ['wpk.submitted', 'wpk.verdict', 'wpk.reviewed', 'wpk.published']
 
-/** One package from upload to publication; every step may be repeated after a crash, and none may happen twice. */
-export async function publishPackage({ orgs }: Stage, running: Running, name: string): Promise<void> {
+/** Uploads a package and waits for its verdict. Every step may be repeated after a crash, and none may happen twice. */
+export async function uploadPackage({ orgs }: Stage, server: Server, name: string): Promise<string> {
   const bytes = packageBytes({ name })
-  const { tokens, private_key_path } = orgs.demo
-  const signature = sign('sha256', bytes, await readFile(private_key_path, 'utf8')).toString('base64')
-  const partner = { token: tokens.partner, service: 'marketplace' as const }
+  const signature = sign('sha256', bytes, await readFile(orgs.demo.private_key_path, 'utf8')).toString('base64')
   const body = { content: bytes.toString('base64'), content_encoding: 'base64', signature }
-  const uploaded = await insist(running, 'POST', '/wpk/upload', { ...partner, body })
+  const uploaded = await insist(server, 'POST', '/wpk/upload', { ...partner(orgs), body })
   const { id } = uploaded.body as { id: string }
-  const status = (...wanted: string[]) =>
-    insist(running, 'GET', `/wpk/${id}`, partner, ({ body: version }) =>
-      wanted.includes((version as { status: string }).status),
-    )
-  await status('in_review', 'approved', 'published')
-  const review = { decision: 'approve', justification: 'read whole' }
+  await reach(orgs, server, id, ['in_review', 'approved', 'published'])
+  return id
+}
+
+/** Approves an uploaded package and waits until it is public. */
+export async function approvePackage({ orgs }: Stage, server: Server, id: string): Promise<void> {
+  const body = { decision: 'approve', justification: 'read whole' }
   const reviewer = { token: orgs.atom.tokens.reviewer as string, service: 'marketplace' as const }
   // 409: the decision was stored before the crash that ate the answer.
-  await insist(
-    running,
-    'POST',
-    `/wpk/review/${id}`,
-    { ...reviewer, body: review },
-    ({ status: code }) => code === 200 || code === 409,
-  )
-  await status('published')
+  const decided = ({ status }: { status: number }) => status === 200 || status === 409
+  await insist(server, 'POST', `/wpk/review/${id}`, { ...reviewer, body }, decided)
+  await reach(orgs, server, id, ['published'])
 }
+
+const partner = ({ demo }: Stage['orgs']) => ({ token: demo.tokens.partner, service: 'marketplace' as const })
+
+const reach = (orgs: Stage['orgs'], server: Server, id: string, wanted: readonly string[]) =>
+  insist(server, 'GET', `/wpk/${id}`, partner(orgs), ({ body }) => wanted.includes((body as { status: string }).status))
 
 /** Each package has one version, one decision, and each of its events once. */
 export async function packagesFound({ world }: Stage, names: readonly string[]): Promise<Finding> {

@@ -1,5 +1,8 @@
-/** What makes a process come to a point: usage reports, packages from upload to publication, issuing, rebuilding. */
-export type Drive = 'usage' | 'poison' | 'packages' | 'issue' | 'rebuild'
+/**
+ * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
+ * publication, the review of packages that wait for one, issuing invoices, or rebuilding a projection.
+ */
+export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'rebuild'
 export type Point = {
   name: string
   drive: Drive
@@ -39,10 +42,10 @@ export const points: readonly Point[] = [
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },
   { name: 'upload.after-commit', drive: 'packages' },
-  { name: 'review.after-version', drive: 'packages' },
-  { name: 'review.after-decision', drive: 'packages' },
-  { name: 'review.before-commit', drive: 'packages' },
-  { name: 'review.after-commit', drive: 'packages' },
+  { name: 'review.after-version', drive: 'reviews' },
+  { name: 'review.after-decision', drive: 'reviews' },
+  { name: 'review.before-commit', drive: 'reviews' },
+  { name: 'review.after-commit', drive: 'reviews' },
   { name: 'replay.before-commit', drive: 'rebuild' },
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },

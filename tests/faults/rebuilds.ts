@@ -1,15 +1,16 @@
 import type { Finding } from './oracle.ts'
-import { insist, type Stage } from './stage.ts'
+import { insist, type Server, type Stage } from './stage.ts'
 import type { Running } from './world.ts'
 
 type Replay = { state: string; applied: number; note: string | null; result: { equal: boolean } | null }
 
 /** Asks for the packages to be built again; the process may die before it has answered. */
-export async function beginRebuild({ orgs, world }: Stage, running: Running): Promise<string> {
+export async function beginRebuild({ orgs, world }: Stage, server: Server): Promise<string> {
   const options = { token: orgs.atom.tokens.data as string, service: 'data' as const, body: { execute: true } }
-  await insist(running, 'POST', '/data/projections/packages/rebuild', options, ({ status }) => status === 202).catch(
-    () => {},
-  )
+  // Another rebuild may still be open; it is done when this one is taken.
+  const answer = await insist(server, 'POST', '/data/projections/packages/rebuild', options).catch(() => null)
+  const made = (answer?.body as { id?: string } | undefined)?.id
+  if (made !== undefined) return made
   const [begun] = await world.owner.query<{ id: string }>('select id from platform.replays order by id desc limit 1')
   return begun?.id ?? ''
 }

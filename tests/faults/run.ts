@@ -1,46 +1,52 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { kafkaMissing } from '../../deploy/kafka/jars.ts'
 import { messageOf } from '../../platform/errors.ts'
-import { pointRuns, runChain, runPoint } from './at-points.ts'
-import { type Case, everywhere, ofBrokers } from './cases.ts'
-import type { Finding } from './oracle.ts'
+import { ofBrokers } from './broker-cases.ts'
+import { type Case, everywhere } from './cases.ts'
+import { chains, faultOf, runChain } from './chains.ts'
 import { openStage, type Stage } from './stage.ts'
+import { failed, HEAD, line, nothing, type Row, summary } from './table.ts'
 import { type Backend, openWorld, type World } from './world.ts'
 
-type Row = Finding & { fault: string; backend: string; kills: number; seconds: number }
-type Done = Finding & { fault: string; kills: number; seconds: number }
-type Job = { fault: string; run(stage: Stage): Promise<Done[]> }
+type Job = { faults: string[]; limitMs: number; run(stage: Stage): Promise<Omit<Row, 'backend'>[]> }
 /** Works off its jobs one after the other on a world of its own; lanes may share a list. */
 type Lane = { backend: Backend; brokers: 1 | 3; jobs: Job[] }
 
 /** Most of a run is waiting for starts and sessions, so some lanes go side by side even on two cores. */
 const LANES_AT_ONCE = 4
-/** Points in one chain of processes; the loads of all of them are compared when the last process runs. */
-const CHAIN = 8
+/** Several times the longest job of each form: what hangs must not hang its caller. */
+const JOB_LIMIT_MS = { long: 30 * 60_000, short: 5 * 60_000 }
+/** What the short form promises to those who wait for it. */
+const SHORT_LIMIT_MS = 12 * 60_000
 const usage = 'npm run faults [-- --short] [-- --backend embedded|kafka|both] [-- --only TEXT]'
 
 function lanesOf(backend: Backend, long: boolean, only: string | undefined): Lane[] {
-  const wanted = ({ fault }: Pick<Job, 'fault'>) => only === undefined || fault.includes(only)
-  const ofCases = (cases: readonly Case[]) =>
-    cases.map(({ fault, run }): Job => single(fault, (stage) => run(stage, long))).filter(wanted)
-  const runs = pointRuns(backend, long).filter(({ spec }) => wanted({ fault: `dies at ${spec}` }))
-  const points = runs
-    .filter(({ drive }) => drive !== 'usage')
-    .map((one) => single(`dies at ${one.spec}`, (stage) => runPoint(stage, one)))
-  const chained = runs.filter(({ drive }) => drive === 'usage')
-  for (let at = 0; at < chained.length; at += CHAIN) {
-    const chain = chained.slice(at, at + CHAIN)
-    points.unshift({
-      fault: `dies at ${chain.map(({ spec }) => spec).join(', ')}`,
-      run: (stage) => runChain(stage, chain),
-    })
-  }
+  const limitMs = JOB_LIMIT_MS[long ? 'long' : 'short']
+  const wanted = (fault: string) => only === undefined || fault.includes(only)
+  const ofCases = (cases: readonly Case[]): Job[] =>
+    cases
+      .filter(({ fault }) => wanted(fault))
+      .map((one) => ({
+        faults: [one.fault],
+        limitMs,
+        async run(stage) {
+          const begun = performance.now()
+          const { fault, control = false } = one
+          return [{ ...(await one.run(stage, long)), fault, control, seconds: (performance.now() - begun) / 1_000 }]
+        },
+      }))
+  const points = chains(backend, long)
+    .map(({ drive, specs }) => ({ drive, specs: specs.filter((spec) => wanted(faultOf(spec))) }))
+    .filter(({ specs }) => specs.length > 0)
+    .map((chain): Job => ({ faults: chain.specs.map(faultOf), limitMs, run: (stage) => runChain(stage, chain) }))
   const lane = (jobs: Job[], brokers: 1 | 3 = 1): Lane => ({ backend, brokers, jobs })
   if (backend === 'embedded') return [lane(ofCases(everywhere)), lane(points)]
   // A killed member of a Kafka group is missed after 10 s only: more lanes wait at the same time.
-  return [lane(points), lane(points), lane(ofCases(everywhere)), lane(ofCases(ofBrokers), 3)]
+  return [lane(ofCases(ofBrokers), 3), lane(points), lane(points), lane(ofCases(everywhere))]
 }
 
-async function work({ backend, brokers, jobs }: Lane, rows: Row[]): Promise<void> {
+async function work(lane: Lane, rows: Row[]): Promise<void> {
+  const { backend, brokers, jobs } = lane
   while (jobs.length > 0) {
     let world: World | undefined
     let stage: Stage | undefined
@@ -48,15 +54,15 @@ async function work({ backend, brokers, jobs }: Lane, rows: Row[]): Promise<void
       world = await openWorld(backend, brokers)
       stage = await openStage(world)
       for (let job = jobs.shift(); job; job = jobs.shift()) {
-        const done = await attempt(job, stage, brokers === 3 ? 'kafka × 3' : backend)
+        const done = await attempt(job, stage, labelOf(lane))
         rows.push(...done)
-        for (const row of done) process.stdout.write(`${line(row)}\n`)
+        for (const row of done) console.log(line(row))
         // What the failed run left behind would be found again by the next one.
         if (done.some(failed)) break
       }
     } catch (error) {
       if (stage) throw error
-      rows.push({ ...nothing('start'), backend, wrong: [messageOf(error)] })
+      rows.push({ ...nothing('start', backend), wrong: [messageOf(error)] })
       return
     } finally {
       await world?.close()
@@ -64,43 +70,27 @@ async function work({ backend, brokers, jobs }: Lane, rows: Row[]): Promise<void
   }
 }
 
-function single(fault: string, run: (stage: Stage) => Promise<Finding & { kills: number }>): Job {
-  return {
-    fault,
-    async run(stage) {
-      const begun = performance.now()
-      return [{ fault, ...(await run(stage)), seconds: (performance.now() - begun) / 1_000 }]
-    },
-  }
+const labelOf = ({ backend, brokers }: Lane): string => (brokers === 3 ? 'kafka × 3' : backend)
+
+/** Every row there should be; lanes that share a list have each once. */
+function rowsOf(lanes: readonly Lane[]): { fault: string; backend: string }[] {
+  const lists = new Map(lanes.map((lane) => [lane.jobs, labelOf(lane)]))
+  return [...lists].flatMap(([jobs, backend]) =>
+    jobs.flatMap(({ faults }) => faults.map((fault) => ({ fault, backend }))),
+  )
 }
 
-async function attempt({ fault, run }: Job, stage: Stage, backend: string): Promise<Row[]> {
+async function attempt({ faults, run, limitMs }: Job, stage: Stage, backend: string): Promise<Row[]> {
   const begun = performance.now()
   try {
-    return (await run(stage)).map((done) => ({ ...done, backend }))
+    const late = pause(limitMs, null, { ref: false }).then(() => {
+      throw new Error(`not done within ${limitMs / 60_000} minutes`)
+    })
+    return (await Promise.race([run(stage), late])).map((done) => ({ ...done, backend }))
   } catch (error) {
     const seconds = (performance.now() - begun) / 1_000
-    return [{ ...nothing(fault), backend, wrong: [messageOf(error)], seconds }]
+    return faults.map((fault) => ({ ...nothing(fault, backend), wrong: [messageOf(error)], seconds }))
   }
-}
-
-const nothing = (fault: string): Row => ({
-  fault,
-  backend: '',
-  kills: 0,
-  acknowledged: 0,
-  counted: 0,
-  lost: 0,
-  double: 0,
-  wrong: [],
-  seconds: 0,
-})
-const failed = (row: Row) => row.lost > 0 || row.double > 0 || row.wrong.length > 0 || row.acknowledged === 0
-
-function line({ fault, backend, kills, acknowledged, counted, lost, double, seconds, wrong }: Row): string {
-  const numbers = [kills, acknowledged, counted, lost, double, seconds.toFixed(1)]
-  const cells = [fault, backend, ...numbers.map((n) => String(n).padStart(7))]
-  return `| ${cells.join(' | ')} |${wrong.length > 0 ? ` ${wrong.join('; ')}` : ''}`
 }
 
 function backendsOf(args: readonly string[]): Backend[] {
@@ -114,34 +104,34 @@ function backendsOf(args: readonly string[]): Backend[] {
 async function main(args: readonly string[]): Promise<number> {
   const begun = performance.now()
   const long = !args.includes('--short')
-  const backends = backendsOf(args)
   const at = args.indexOf('--only')
-  const missing = backends.includes('kafka') ? await kafkaMissing() : null
-  if (missing !== null) {
-    if (!backends.includes('embedded') || (process.env.ATOM_REQUIRE ?? '').split(',').includes('kafka'))
-      throw new Error(`Kafka is needed, and ${missing}`)
-    console.warn(`SKIPPED on Kafka: ${missing}`)
-    backends.splice(backends.indexOf('kafka'), 1)
-  }
-  const lanes = backends.flatMap((one) => lanesOf(one, long, at < 0 ? undefined : args[at + 1]))
+  const only = at < 0 ? undefined : args[at + 1]
+  const wanted = backendsOf(args)
+  const missing = wanted.includes('kafka') ? await kafkaMissing() : null
+  const required = !wanted.includes('embedded') || (process.env.ATOM_REQUIRE ?? '').split(',').includes('kafka')
+  if (missing !== null && required) throw new Error(`Kafka is needed, and ${missing}`)
+  const backends = wanted.filter((backend) => missing === null || backend !== 'kafka')
+  const lanes = wanted.flatMap((backend) => lanesOf(backend, long, only))
+  const waiting = lanes.filter(({ backend }) => backends.includes(backend))
+  const planned = rowsOf(waiting)
+  const skipped = rowsOf(lanes).length - planned.length
+  if (skipped > 0) console.warn(`SKIPPED on Kafka: ${missing}`)
   const rows: Row[] = []
-  const waiting = lanes.filter(({ jobs }) => jobs.length > 0)
-  console.log('| fault | backend | kills | acknowledged | counted | lost | double | seconds |')
-  console.log('|---|---|--:|--:|--:|--:|--:|--:|')
-  await Promise.all(
+  for (const head of HEAD) console.log(head)
+  const all = Promise.all(
     Array.from({ length: LANES_AT_ONCE }, async () => {
-      for (let lane = waiting.shift(); lane; lane = waiting.shift()) await work(lane, rows)
+      for (let lane = waiting.shift(); lane; lane = waiting.shift()) if (lane.jobs.length > 0) await work(lane, rows)
     }),
   )
-  const sum = (of: 'kills' | 'acknowledged' | 'lost' | 'double') => rows.reduce((total, row) => total + row[of], 0)
-  const bad = rows.filter(failed)
-  const seconds = ((performance.now() - begun) / 1_000).toFixed(0)
-  console.log(
-    `\n${rows.length} runs, ${sum('kills')} kills, ${sum('acknowledged')} acknowledged, ${sum('lost')} lost, ` +
-      `${sum('double')} double, ${bad.length} runs failed, ${seconds} s`,
-  )
-  for (const row of bad) console.log(`FAILED ${row.backend}: ${row.fault}: ${row.wrong.join('; ') || 'see the table'}`)
-  return bad.length === 0 && rows.length > 0 ? 0 : 1
+  const limit = long ? undefined : pause(SHORT_LIMIT_MS, undefined, { ref: false })
+  await Promise.race([all, ...(limit ? [limit] : [])])
+  const ran = new Set(rows.map(({ fault, backend }) => `${fault} ${backend}`))
+  for (const { fault, backend } of planned)
+    if (!ran.has(`${fault} ${backend}`)) rows.push({ ...nothing(fault, backend), wrong: ['was not run to its end'] })
+  console.log(summary(rows, (performance.now() - begun) / 1_000))
+  const bad = rows.filter(failed).length
+  console.log(`${rows.length - bad} passed, ${rows.length > 0 ? bad : 1} failed, ${skipped} skipped`)
+  return bad === 0 && rows.length > 0 ? 0 : 1
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))

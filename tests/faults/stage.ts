@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { append } from '../../platform/bus/outbox.ts'
 import { partitionOf } from '../../platform/bus/partition.ts'
+import { periodOf } from '../../platform/utc-time.ts'
 import { type Credentials, request } from '../../reports/running-system.ts'
 import { usageReported } from '../../schemas/events/usage.reported.ts'
-import { type Journal, type Load, type LoadOptions, PACKAGE, startLoad } from './load.ts'
+import { type Journal, type Load, type LoadOptions, loadMonth, PACKAGE, startLoad } from './load.ts'
 import { CHARGES, compare, type Finding, invoiceFaults, settled } from './oracle.ts'
 import type { Running, World } from './world.ts'
 
@@ -11,7 +12,6 @@ import type { Running, World } from './world.ts'
 export type Stage = {
   world: World
   orgs: Credentials['orgs']
-  time: string
   planId: string
   load(name: string, url: () => string, more?: Partial<LoadOptions>): Load
   /** Ends the load, waits until all is counted, and compares: the records, their sum, and the invoice. */
@@ -19,7 +19,7 @@ export type Stage = {
   poison(count: number): Promise<string[]>
 }
 export const TENANT = 'acme'
-const REPEAT_LIMIT_MS = 60_000
+const REPEAT_LIMIT_MS = 120_000
 
 export async function openStage(world: World): Promise<Stage> {
   const first = await world.start(['billing'])
@@ -32,14 +32,14 @@ export async function openStage(world: World): Promise<Stage> {
   const token = orgs.demo.tokens.partner
   const made = await request('POST', `${first.urls.billing}/billing/plans`, { token, body: plan })
   const planId = (made.body as { id: string }).id
-  const stage = { world, orgs, planId, time: new Date().toISOString() }
+  const stage = { world, orgs, planId }
   await subscribe(stage, first, TENANT)
   await first.signal('SIGTERM')
   const journals: Journal[] = []
   return {
     ...stage,
     load(name, url, more = {}) {
-      const load = startLoad({ name, url, apiKey: orgs.acme.api_key, time: stage.time, ...more })
+      const load = startLoad({ name, url, apiKey: orgs.acme.api_key, ...more })
       journals.push(load.journal)
       return load
     },
@@ -47,7 +47,8 @@ export async function openStage(world: World): Promise<Stage> {
       await load.stop()
       await settled(world.owner, name, load.journal, () => idle(running))
       const finding = await compare(world.owner, name, load.journal)
-      const { body } = await insist(running, 'GET', `/billing/invoice/${TENANT}?period=${stage.time.slice(0, 7)}`, {
+      const period = periodOf(loadMonth)
+      const { body } = await insist(running, 'GET', `/billing/invoice/${TENANT}?period=${period}`, {
         token: orgs.atom.tokens.finance as string,
       })
       finding.wrong.push(...invoiceFaults(body, journals))
@@ -58,16 +59,19 @@ export async function openStage(world: World): Promise<Stage> {
 }
 
 /** Finance subscribes a tenant to the package of this test, from before any usage of it. */
-export async function subscribe(stage: Pick<Stage, 'orgs' | 'planId'>, running: Running, tenant: string) {
+export async function subscribe(stage: Pick<Stage, 'orgs' | 'planId'>, running: Server, tenant: string) {
   const body = { tenant, package: PACKAGE, plan_id: stage.planId, starts_at: '2020-01-01T00:00:00Z' }
   const token = stage.orgs.atom.tokens.finance as string
   const { status } = await request('POST', `${running.urls.billing}/billing/subscriptions`, { token, body })
   if (status !== 201) throw new Error(`subscribing ${tenant} was answered ${status}`)
 }
 
+/** A process, or whichever comes to life at its addresses. */
+export type Server = Pick<Running, 'urls' | 'alive'>
+
 /** Asks until it is answered as wanted, as a client does whose server dies and comes back. */
 export async function insist(
-  running: Running,
+  running: Server,
   method: string,
   path: string,
   options: { token: string; body?: unknown; service?: keyof Running['urls'] },
@@ -90,7 +94,10 @@ export async function insist(
 }
 
 /** Every group of the process has applied what there is, and the relay has carried it. */
-export async function idle({ urls }: Running, service: keyof Running['urls'] = 'billing'): Promise<boolean> {
+export async function idle(
+  { urls }: Pick<Running, 'urls'>,
+  service: keyof Running['urls'] = 'billing',
+): Promise<boolean> {
   const { body } = await request('GET', `${urls[service]}/health`)
   const { checks } = body as { checks: { name: string; detail?: string }[] }
   return checks

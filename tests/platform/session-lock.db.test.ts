@@ -1,4 +1,7 @@
 import { expect } from 'chai'
+import pg from 'pg'
+import { connectionFor } from '../../platform/db.ts'
+import { silentLog } from '../../platform/log.ts'
 import { holdSessionLock, type SessionLock } from '../../platform/session-lock.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
@@ -15,8 +18,9 @@ describe('platform/session-lock', () => {
   afterEach(() => Promise.all(locks.map((lock) => lock.release())))
   after(() => database.drop())
 
-  const hold = (name = 'group/a') => {
-    const lock = holdSessionLock(database.server, 'atom_metering', name, 5)
+  const hold = (name = 'group/a', silentMs = 60_000) => {
+    const { server } = database
+    const lock = holdSessionLock({ server, role: 'atom_metering', name, everyMs: 5, log: silentLog, silentMs })
     locks.push(lock)
     return lock
   }
@@ -48,6 +52,36 @@ describe('platform/session-lock', () => {
       'it is held by another connection',
       async () => lock.held() && (await holders())[0]?.pid !== holder?.pid,
     )
+  })
+
+  it('is taken from a session that lives and says nothing, as one of a frozen process does', async () => {
+    const frozen = new pg.Client(connectionFor(database.server, 'atom_metering'))
+    const errors: unknown[] = []
+    frozen.on('error', (error: Error & { code?: string }) => errors.push(error.code))
+    await frozen.connect()
+    await frozen.query("select pg_advisory_lock(hashtextextended('group/a', 0))")
+    const patient = hold()
+    const next = hold('group/a', 200)
+    await eventually('the next holds it', next.held)
+    await eventually('it was told to go', () => errors.includes('57P01'))
+    expect(patient.held()).to.equal(false)
+  })
+
+  it('is left with a holder that says something now and then', async () => {
+    const silentMs = 1_000
+    const first = hold('group/a', silentMs)
+    await eventually('the first holds it', first.held)
+    const second = hold('group/a', silentMs)
+    const signs = new Set<number>()
+    await eventually('it was heard of for longer than it may be silent', async () => {
+      const [holder] = await holders()
+      const [seen] = await database
+        .as('postgres')
+        .query<{ at: Date }>('select state_change as at from pg_stat_activity where pid = ?', [holder?.pid])
+      if (seen) signs.add(seen.at.getTime())
+      return Math.max(...signs) - Math.min(...signs) > 2 * silentMs
+    })
+    expect([first.held(), second.held()]).to.deep.equal([true, false])
   })
 
   it('leaves no connection behind when it is released before it was held', async () => {

@@ -48,6 +48,15 @@ describe('deploy/kafka', () => {
       expect(text.split('\n')).to.include(line)
   })
 
+  it('lets what is between brokers and clients have the last word', () => {
+    const lines = serverProperties(0, ports(1), '/data', { 'advertised.listeners': 'PLAINTEXT://127.0.0.1:7' }).split(
+      '\n',
+    )
+    expect(lines.filter((line) => line.startsWith('advertised.listeners'))).to.deep.equal([
+      'advertised.listeners=PLAINTEXT://127.0.0.1:7',
+    ])
+  })
+
   it('takes the broker along when the process that started it is killed', async function () {
     await kafkaOrSkip(this)
     const folder = await mkdtemp(join(tmpdir(), 'atom-test-kafka-'))

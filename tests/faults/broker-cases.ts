@@ -1,0 +1,127 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { partitionOf } from '../../platform/bus/partition.ts'
+import { topics } from '../../schemas/topics.ts'
+import type { Case } from './cases.ts'
+import type { KafkaProxy, Spoil } from './kafka-proxy.ts'
+import { leaderOfPartition, producerCases } from './producer-cases.ts'
+import { TENANT } from './stage.ts'
+import type { World } from './world.ts'
+
+type Cluster = { kafka: NonNullable<World['kafka']>; proxy: KafkaProxy }
+type BrokerFault = {
+  fault: string
+  begin(cluster: Cluster, leader: number): void
+  /** How long it lasts, in seconds; at the end its load has been heard of again. */
+  seconds: number
+  end(cluster: Cluster, leader: number): Promise<void> | void
+  /** Somebody else leads at the end. */
+  elects?: boolean
+}
+
+/** Longer than the 3 s after which a silent broker is given up, the election, and the 10 s a client may hang on it. */
+const NOTICED_S = 12
+
+const faults: readonly BrokerFault[] = [
+  {
+    fault: 'SIGKILL of the leading broker',
+    begin: ({ kafka }, leader) => kafka.broker(leader).kill('SIGKILL'),
+    seconds: 1,
+    end: ({ kafka }, leader) => kafka.restart(leader),
+  },
+  {
+    fault: 'SIGSTOP of the leading broker',
+    begin: ({ kafka }, leader) => kafka.broker(leader).kill('SIGSTOP'),
+    seconds: 8,
+    end: ({ kafka }, leader) => kafka.broker(leader).kill('SIGCONT'),
+    elects: true,
+  },
+  {
+    fault: 'restart of the leading broker',
+    begin: ({ kafka }, leader) => kafka.broker(leader).kill('SIGTERM'),
+    seconds: 0,
+    end: ({ kafka }, leader) => kafka.restart(leader),
+  },
+  {
+    fault: 'leading broker cut off, nothing passes',
+    begin: ({ proxy }, leader) => proxy.cut(leader, 'both'),
+    seconds: NOTICED_S,
+    end: ({ proxy }) => proxy.heal(),
+    elects: true,
+  },
+  {
+    fault: 'leading broker cut off, its answers do not pass',
+    begin: ({ proxy }, leader) => proxy.cut(leader, 'answers'),
+    seconds: NOTICED_S,
+    end: ({ proxy }) => proxy.heal(),
+    elects: true,
+  },
+]
+
+const brokerCase = ({ fault, begin, seconds, end, elects }: BrokerFault): Case => ({
+  fault,
+  async run(stage, long) {
+    const cluster = clusterOf(stage.world)
+    const name = fault.replaceAll(/[^a-z]/gi, '-')
+    const running = await stage.world.start(['billing'])
+    const load = stage.load(name, () => running.urls.billing, { everyMs: 5 })
+    const kills = long ? 5 : 1
+    const wrong: string[] = []
+    for (let n = 0; n < kills; n++) {
+      await load.more(400)
+      const leader = await leaderOf(cluster)
+      begin(cluster, leader)
+      await pause(seconds * 1_000)
+      // What is acknowledged now was taken by whoever leads instead.
+      if (elects) await load.more(400)
+      if (elects && (await leaderOf(cluster, leader)) === leader) wrong.push('nobody else was elected')
+      await end(cluster, leader)
+      await load.more(400)
+    }
+    const finding = await stage.check(name, load, running)
+    await running.signal('SIGTERM')
+    return { ...finding, wrong: [...wrong, ...finding.wrong], kills }
+  },
+})
+
+const NOT_LEADER = 6
+const TIMED_OUT = 7
+const spoils: readonly { fault: string; as: Spoil; every: number; times: number }[] = [
+  { fault: 'a broker appends and answers NOT_LEADER', as: { code: NOT_LEADER }, every: 7, times: 12 },
+  { fault: 'a broker appends and answers REQUEST_TIMED_OUT', as: { code: TIMED_OUT }, every: 7, times: 12 },
+  { fault: 'a broker appends and does not answer', as: 'silence', every: 40, times: 2 },
+]
+
+const spoilCase = ({ fault, as, every, times }: (typeof spoils)[number]): Case => ({
+  fault,
+  async run(stage, long) {
+    const { proxy } = clusterOf(stage.world)
+    const name = fault.replaceAll(/[^a-z]/gi, '-')
+    const running = await stage.world.start(['billing'])
+    const load = stage.load(name, () => running.urls.billing, { everyMs: 5 })
+    const before = proxy.spoiled()
+    const wanted = long ? times * 5 : times
+    proxy.spoil({ every, as })
+    const deadline = performance.now() + 120_000
+    while (proxy.spoiled() - before < wanted && performance.now() < deadline) await pause(20)
+    proxy.spoil(null)
+    const finding = await stage.check(name, load, running)
+    const kills = proxy.spoiled() - before
+    if (kills < wanted) finding.wrong.push(`only ${kills} of ${wanted} answers were spoiled`)
+    await running.signal('SIGTERM')
+    return { ...finding, kills }
+  },
+})
+
+function clusterOf({ kafka, proxy }: World): Cluster {
+  if (!kafka || !proxy) throw new Error('this needs three brokers behind the proxy')
+  return { kafka, proxy }
+}
+
+/** Who leads the partition that the load goes to; one that does not answer is not asked. */
+async function leaderOf({ kafka }: Cluster, silent?: number): Promise<number> {
+  const { name, partitions } = topics.usage
+  return leaderOfPartition(kafka, name, partitionOf(TENANT, partitions), silent)
+}
+
+/** On a cluster of three. */
+export const ofBrokers: readonly Case[] = [...producerCases, ...spoils.map(spoilCase), ...faults.map(brokerCase)]

@@ -52,7 +52,9 @@ describe("the README's walk", function () {
     const { code, output } = await bash(script, folder)
     expect(code, output).to.equal(0)
     expect(output).to.include('WPK-P3-001')
-    expect(output).to.match(/"meter":"job_requeues"[^}]*"quantity":"14\.5","unit_price":"0\.10","amount":"1\.45"/)
+    expect(output).to.match(/"meter":"job_requeues"[^}]*"quantity":"14\.5","unit_price":"0\.10"[^}]*"amount":"1\.45"/)
+    expect(output, 'the explanation').to.match(/"usage":\{"quantity":"14\.5","records":1,"hours":\[/)
+    expect((await readFile(join(home.folder, 'invoice.pdf'))).subarray(0, 5).toString()).to.equal('%PDF-')
     expect(output).to.not.match(/"status":[45]\d\d/)
   })
 

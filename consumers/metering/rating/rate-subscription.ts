@@ -18,7 +18,8 @@ export type RatingContext = {
 /** One subscription's share of an invoice. Nothing here is taxed yet; discounts are. */
 export type RatedSubscription = { subscription: Subscription; level: RoundingLevel; lines: RatedLine[]; parts: Part[] }
 
-type Segment = { version: PlanVersion; first: boolean; windows: number[]; service: Window; last: boolean }
+/** `span` is the time its price rules, `service` the part of it that the subscription covers. */
+type Segment = { version: PlanVersion; first: boolean; windows: number[]; span: Window; service: Window; last: boolean }
 type ChargeLines = { charge: Charge; lines: RatedLine[] }
 
 /** Rates a subscription's period from the cumulative usage that it `takes`. Pure. */
@@ -86,7 +87,7 @@ export function rateSubscription(
           quantity: formatDecimal(price.quantity),
           ...(price.unitPrice === undefined ? {} : { unit_price: price.unitPrice }),
           ...(price.tiers === undefined ? {} : { tiers: price.tiers }),
-          ...versionOf(segment),
+          ...versionOf(segment, segment.span),
         },
       )
     })
@@ -100,7 +101,11 @@ export function rateSubscription(
     const exact = charge.prorate ? divideRounded(whole * days, of) : whole
     const partly = charge.prorate && days !== of ? ` (${days} of ${of} days)` : ''
     const name = charge.description ?? `${subscription.package}: ${charge.id}`
-    const more = { charge: charge.id, description: `${name}${partly}`, ...versionOf(segment) }
+    const more = {
+      charge: charge.id,
+      description: `${name}${partly}`,
+      ...versionOf(segment, charge.prorate ? segment.service : segment.span),
+    }
     return [ratedLine('flat', names(charge.id, segment, ''), exact, more)]
   }
 
@@ -159,12 +164,11 @@ export function rateSubscription(
     return [charge, ...(segment.first ? [] : [segment.version.id]), ...(group === '' ? [] : [group])]
   }
 
-  function versionOf(segment: Segment): Partial<InvoiceLine> {
-    const { service, version } = segment
-    const whole = service.from <= usage.from && service.to >= usage.to
+  function versionOf({ version }: Segment, { from, to }: Window): Partial<InvoiceLine> {
+    const whole = from <= usage.from && to >= usage.to
     return {
       price_version: version.id,
-      ...(whole ? {} : { from: service.from.toISOString(), to: service.to.toISOString() }),
+      ...(whole ? {} : { from: from.toISOString(), to: to.toISOString() }),
     }
   }
 }
@@ -184,7 +188,14 @@ function segmentsOf(usage: PeriodUsage, subscription: Subscription): Segment[] {
     }
     const { version } = group[0] as (typeof group)[number]
     const service = serviceOf(span, subscription, usage)
-    return { version, first: place === 0, windows, service, last: service.to < span.to || place === groups.length - 1 }
+    return {
+      version,
+      first: place === 0,
+      windows,
+      span,
+      service,
+      last: service.to < span.to || place === groups.length - 1,
+    }
   })
 }
 

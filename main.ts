@@ -73,7 +73,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     return port === undefined ? '' : localUrl(settings.bind, port)
   }
   const compliance = await openCompliance(pool, metrics, () => running.map(({ name }) => urlOf(name)))
-  const shared: Shared = { settings, log, metrics, lifecycle, bus, pool, urlOf, analyzer, portalBuilt }
+  const shared: Shared = { settings, log, metrics, lifecycle, bus, server, pool, urlOf, analyzer, portalBuilt }
   const authenticate = createAuthenticate({ db: app, tokens, visitor: demo.visitor })
   let isReady = false
   const ready = () => isReady

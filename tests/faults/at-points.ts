@@ -3,6 +3,7 @@ import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
 import { packagesFound, publishPackage } from './packages.ts'
+import { collectFrom, openSink } from './payments.ts'
 import { type Drive, points } from './points.ts'
 import { deadLettersOf, idle, type Stage } from './stage.ts'
 import type { Backend, Running } from './world.ts'
@@ -29,6 +30,7 @@ const SERVICES: Record<Drive, readonly string[]> = {
   usage: ['billing'],
   poison: ['billing'],
   issue: ['billing'],
+  payments: ['billing'],
   packages: ['marketplace', 'governance'],
 }
 
@@ -36,10 +38,14 @@ const SERVICES: Record<Drive, readonly string[]> = {
 export async function runPoint(stage: Stage, { spec, drive }: PointRun): Promise<Finding & { kills: number }> {
   if (drive === 'usage') throw new Error(`${spec} is part of a chain`)
   const { world } = stage
+  const sink = drive === 'payments' ? await openSink() : null
   const start = (env: Record<string, string> = {}) =>
-    world.start(SERVICES[drive], { env, wait: env.ATOM_FAULT === undefined })
+    world.start(SERVICES[drive], { env: { ...sink?.env, ...env }, wait: env.ATOM_FAULT === undefined })
   const armed = await start({ ATOM_FAULT: `${spec}:${drive === 'issue' ? 2 : 1}` })
-  const { finish } = await DRIVES[drive](stage, armed, nameOf(spec))
+  const name = nameOf(spec)
+  const { finish } = sink
+    ? await collectFrom(stage, sink.fake, armed, [`${name}-a`, `${name}-b`])
+    : await DRIVES[drive as Exclude<Drive, 'usage' | 'payments'>](stage, armed, name)
   const wrong = await death(armed)
   const recovered = await start()
   const finding = await finish(recovered)
@@ -93,7 +99,10 @@ async function death(armed: Running): Promise<string[]> {
 const nameOf = (spec: string): string => spec.replaceAll(/[^a-z]/g, '-')
 
 type Driven = { finish(recovered: Running): Promise<Finding> }
-const DRIVES: Record<Exclude<Drive, 'usage'>, (stage: Stage, armed: Running, name: string) => Promise<Driven>> = {
+const DRIVES: Record<
+  Exclude<Drive, 'usage' | 'payments'>,
+  (stage: Stage, armed: Running, name: string) => Promise<Driven>
+> = {
   async poison(stage, armed, name) {
     const load = stage.load(name, () => armed.urls.billing, { everyMs: 20 })
     await load.more(100)

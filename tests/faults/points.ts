@@ -1,5 +1,5 @@
-/** What makes a process come to a point: usage reports, packages from upload to publication, or issuing invoices. */
-export type Drive = 'usage' | 'poison' | 'packages' | 'issue'
+/** What makes a process come to a point: usage reports, packages from upload to publication, issuing invoices, or collecting them. */
+export type Drive = 'usage' | 'poison' | 'packages' | 'issue' | 'payments'
 export type Point = {
   name: string
   drive: Drive
@@ -35,6 +35,14 @@ export const points: readonly Point[] = [
   { name: 'issue.after-posting', drive: 'issue' },
   { name: 'issue.before-commit', drive: 'issue' },
   { name: 'issue.after-commit', drive: 'issue' },
+  { name: 'payments.after-plan', drive: 'payments' },
+  { name: 'payments.after-begin', drive: 'payments' },
+  { name: 'payments.after-item', drive: 'payments' },
+  { name: 'payments.after-effect', drive: 'payments' },
+  { name: 'payments.after-record', drive: 'payments' },
+  { name: 'payments.after-state', drive: 'payments' },
+  { name: 'payments.before-fact-commit', drive: 'payments' },
+  { name: 'payments.after-fact', drive: 'payments' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },

@@ -81,7 +81,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     log,
     baseUrls: () => running.map(({ name }) => urlOf(name)),
   })
-  const shared: Shared = { settings, log, metrics, lifecycle, bus, pool, urlOf, analyzer, portalBuilt }
+  const shared: Shared = { settings, log, metrics, lifecycle, bus, server, pool, urlOf, analyzer, portalBuilt }
   const authenticate = createAuthenticate({ db: app, tokens, visitor: demo.visitor })
   let isReady = false
   const ready = () => isReady

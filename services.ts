@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { onSubmitted } from './consumers/governance/on-submitted.ts'
@@ -6,6 +7,12 @@ import type { MeteringDeps } from './consumers/metering/deps.ts'
 import { expireUsage } from './consumers/metering/expire-usage.ts'
 import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
 import { issueDue } from './consumers/metering/issue.ts'
+import type { PaymentDeps } from './consumers/metering/payments/deps.ts'
+import { expireFacts } from './consumers/metering/payments/payment-facts.ts'
+import { paymentRoutes } from './consumers/metering/payments/payment-routes.ts'
+import { measurePayments, paymentsCheck } from './consumers/metering/payments/payments-check.ts'
+import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
+import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
@@ -15,7 +22,7 @@ import { openWriterCheck } from './platform/bus/open-writer.ts'
 import { expireInbox, expireLog } from './platform/bus/retention.ts'
 import { type Handler, type RunningConsumer, runConsumer } from './platform/bus/runner.ts'
 import { systemClock as now } from './platform/clock.ts'
-import type { Db } from './platform/db.ts'
+import type { Db, Server } from './platform/db.ts'
 import type { HealthCheck } from './platform/http/health.ts'
 import type { Route } from './platform/http/route.ts'
 import { localUrl } from './platform/http/service.ts'
@@ -25,6 +32,7 @@ import { createMetrics, type Metrics } from './platform/metrics.ts'
 import { runPeriodically } from './platform/periodic.ts'
 import type { ReplayGroup } from './platform/replay/replay.ts'
 import { runReplays } from './platform/replay/replay-worker.ts'
+import { holdSessionLock } from './platform/session-lock.ts'
 import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
@@ -44,6 +52,7 @@ export type Shared = {
   metrics: Metrics
   lifecycle: Lifecycle
   bus: Bus
+  server: Server
   pool: (role: string) => Db
   urlOf: (name: ServiceName) => string
   analyzer: () => Promise<Analyzer>
@@ -55,6 +64,7 @@ export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<
 const REFRESH_MS = 500
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
+const STOP_GRACE_MS = 1_000
 
 export const portOf = (settings: AtomSettings, name: ServiceName): number =>
   ({
@@ -129,8 +139,9 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
       expireUsage(allTenants, now()),
     )
-    const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps)]
-    return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), payments] }
+    const payments = startPayments(shared)
+    const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps), ...payments.routes]
+    return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), ...payments.checks] }
   },
 
   async governance(shared) {
@@ -187,6 +198,36 @@ function periodically({ log, lifecycle }: Shared, name: string, everyMs: number,
   lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
 }
 
+/** Sends issued invoices for payment, in one process at a time, and answers with what became of them. */
+function startPayments(shared: Shared): Part {
+  const { settings, pool, bus, log, metrics, lifecycle, server } = shared
+  const lock = holdSessionLock({ server, role: 'atom_metering', name: 'payments', everyMs: MEASURE_MS, log })
+  lifecycle.onClose('lock of payments', lock.release)
+  let stopping = false
+  const deps: PaymentDeps = {
+    db: pool('atom_app'),
+    allTenants: pool('atom_metering'),
+    wake: bus.wake,
+    log,
+    now,
+    random: Math.random,
+    gateway: settings.stripeKey === undefined ? null : openStripe(settings.stripeKey, settings.stripeApiBase),
+    webhookSecrets: settings.stripeWebhookSecrets?.split(',').map((secret) => secret.trim()) ?? [],
+    daysUntilDue: settings.stripeDaysUntilDue,
+    leads: () => lock.held() && !stopping,
+  }
+  const name = 'sending of invoices for payment'
+  const sending = runPeriodically(name, MEASURE_MS, () => sendInvoices(deps), log)
+  lifecycle.onClose(name, async () => {
+    stopping = true
+    // A provider may take longer to answer than a stop may: the next process finds out what was done.
+    await Promise.race([sending.stop(), setTimeout(STOP_GRACE_MS, undefined, { ref: false })])
+  })
+  periodically(shared, 'measuring of payments', MEASURE_MS, measurePayments(deps, metrics))
+  periodically(shared, 'expiry of payment events', 60 * MINUTE_MS, () => expireFacts(deps))
+  return { routes: paymentRoutes(deps), checks: [paymentsCheck(deps)] }
+}
+
 function modelCheck(analyzer: Analyzer): HealthCheck {
   return {
     name: 'model',
@@ -207,11 +248,3 @@ const ratingCheck = (failing: ReadonlyMap<string, string>): HealthCheck => ({
     return { status: 'failed', code: 'rating_failed', detail }
   },
 })
-
-const payments: HealthCheck = {
-  name: 'payments',
-  run: async () => ({
-    status: 'ok',
-    detail: 'invoices are issued and posted; sending them for payment is not part of this version',
-  }),
-}

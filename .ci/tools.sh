@@ -6,6 +6,7 @@ set -uo pipefail
 tools="${ATOM_TOOLS:-$HOME/.cache/atom/tools}"
 HELM=helm.sh/helm/v3/cmd/helm@v3.22.0
 KUBECONFORM=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+STRIPE_MOCK=github.com/stripe/stripe-mock@v0.203.0
 KUBERNETES_VALIDATE=1.37.0
 failed=0
 
@@ -98,6 +99,7 @@ trap 'rm -f "$log"' EXIT
 say 'tools folder' "$tools"
 go_tool helm "$HELM" 900
 go_tool kubeconform "$KUBECONFORM" 300
+go_tool stripe-mock "$STRIPE_MOCK" 300
 kubernetes_schemas
 chromium_browser
 exit "$failed"

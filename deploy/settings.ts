@@ -74,8 +74,24 @@ export const settingDefinitions = {
   stripeKey: optionalSetting(
     'STRIPE_KEY',
     '',
-    'Reserved for payments, which this version does not send: invoices are issued and posted only, and /health of billing says so',
+    'Secret key of Stripe with which issued invoices are sent for payment; without it payments run dry: what would be sent is recorded, and /health of billing says so',
     { secret: true },
+  ),
+  stripeWebhookSecrets: optionalSetting(
+    'STRIPE_WEBHOOK_SECRETS',
+    '',
+    'Secrets of the webhook /billing/webhooks/stripe, separated by commas: all are accepted, so that a new one can be brought in before the old one goes',
+    { secret: true },
+  ),
+  stripeDaysUntilDue: countSetting(
+    'STRIPE_DAYS_UNTIL_DUE',
+    '30',
+    'Days within which an invoice sent through Stripe is to be paid; 0: Stripe collects at once from what the customer has on file',
+  ),
+  stripeApiBase: optionalSetting(
+    'STRIPE_API_BASE',
+    '',
+    'Address that stands in for Stripe in tests; anything but https must be on this machine',
   ),
   logFile: optionalSetting(
     'ATOM_LOG_FILE',

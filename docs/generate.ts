@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { governanceError } from '../consumers/governance/errors.ts'
 import { billingError } from '../consumers/metering/errors.ts'
+import { paymentError } from '../consumers/metering/payments/errors.ts'
 import { settingDefinitions } from '../deploy/settings.ts'
 import { authError } from '../platform/auth/errors.ts'
 import type { ErrorDefinition } from '../platform/errors.ts'
@@ -51,7 +52,7 @@ function errorsPage(): string {
     ['marketplace', marketplaceError.definitions],
     ['governance', governanceError.definitions],
     ['usage', usageError.definitions],
-    ['billing', billingError.definitions],
+    ['billing', { ...billingError.definitions, ...paymentError.definitions }],
     ['data', dataError.definitions],
   ]
   const rows = rooms.flatMap(([room, definitions]) =>

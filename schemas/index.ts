@@ -1,6 +1,8 @@
 import type { EventDefinition } from './define-event.ts'
 import { invoiceIssued } from './events/invoice.issued.ts'
 import { invoiceUpdated } from './events/invoice.updated.ts'
+import { paymentFailed } from './events/payment.failed.ts'
+import { paymentSucceeded } from './events/payment.succeeded.ts'
 import { usageReported } from './events/usage.reported.ts'
 import { wpkPublished } from './events/wpk.published.ts'
 import { wpkRejected } from './events/wpk.rejected.ts'
@@ -18,4 +20,6 @@ export const eventTypes: readonly EventDefinition[] = [
   usageReported,
   invoiceUpdated,
   invoiceIssued,
+  paymentSucceeded,
+  paymentFailed,
 ]

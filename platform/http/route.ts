@@ -28,8 +28,14 @@ export type Answer = {
   headers?: Record<string, string>
 }
 
-/** Who may call: everybody the service knows (the visitor too), or holders of one of these roles or scopes. */
-export type Access = { everyone: true } | { roles: readonly Role[]; scopes?: readonly ApiScope[]; visitor?: boolean }
+/**
+ * Who may call: everybody the service knows (the visitor too), holders of one of these roles or scopes, or whoever
+ * signed the body, which the call itself checks.
+ */
+export type Access =
+  | { everyone: true }
+  | { signedBody: true }
+  | { roles: readonly Role[]; scopes?: readonly ApiScope[]; visitor?: boolean }
 
 /** A call as data, so that pages and tests can list every route with its roles. */
 export type Route = {
@@ -59,7 +65,7 @@ export function requireAccess(principal: Principal, access: Access): void {
       throw authError('forbidden', 'this API key lacks the scope `read`')
     return
   }
-  if (hasRole(principal, ...access.roles)) return
+  if ('signedBody' in access || hasRole(principal, ...access.roles)) return
   if (access.scopes?.some((scope) => principal.scopes.includes(scope))) return
   if (principal.kind === 'visitor') {
     if (access.visitor) return

@@ -34,6 +34,7 @@ describe('architecture: rooms', () => {
       'jose',
       '@sigstore/bundle',
       'onnxruntime-node',
+      'stripe',
       'yaml',
     ])
       expect(
@@ -106,6 +107,7 @@ describe('architecture: rooms', () => {
       ['platform/auth/authenticate.ts', 'jose'],
       ['producers/marketplace/upload.ts', '@sigstore/verify'],
       ['consumers/governance/judge.ts', 'onnxruntime-node'],
+      ['consumers/metering/issue.ts', 'stripe'],
       ['schemas/wpk.ts', 'yaml/util'],
       ['platform/bus/relay.ts', 'kafkajs'],
     ]

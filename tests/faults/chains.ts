@@ -42,16 +42,17 @@ export function chains(backend: Backend, long: boolean): Chain[] {
 export async function runChain(stage: Stage, { drive, specs }: Chain): Promise<PointFinding[]> {
   const { world } = stage
   const driving = drives[drive](stage)
+  const env = (await driving.env?.()) ?? {}
   // The next process has the same addresses.
   const server: Server = { urls: world.home.urls, alive: () => true }
   if (driving.prepare) {
-    const first = await world.start(driving.services)
+    const first = await world.start(driving.services, { env })
     await driving.prepare(server, specs.map(nameOf))
     await first.signal('SIGTERM')
   }
   const made: { spec: string; wrong: string[]; seconds: number }[] = []
-  for (const spec of specs) made.push({ spec, ...(await dieAt(stage, driving, server, spec)) })
-  const last = await world.start(driving.services)
+  for (const spec of specs) made.push({ spec, ...(await dieAt(stage, driving, env, server, spec)) })
+  const last = await world.start(driving.services, { env })
   const findings: PointFinding[] = []
   for (const { spec, wrong, seconds } of made) {
     const finding = await driving.finish(last, nameOf(spec))
@@ -59,12 +60,13 @@ export async function runChain(stage: Stage, { drive, specs }: Chain): Promise<P
     findings.push({ ...finding, wrong: [...wrong, ...finding.wrong], fault: faultOf(spec), seconds, kills })
   }
   await last.signal('SIGTERM')
+  await driving.close?.()
   return findings
 }
 
-async function dieAt({ world }: Stage, driving: Driving, server: Server, spec: string) {
+async function dieAt({ world }: Stage, driving: Driving, own: Record<string, string>, server: Server, spec: string) {
   const begun = performance.now()
-  const env = { ATOM_FAULT: `${spec}:${driving.at ?? 1}` }
+  const env = { ...own, ATOM_FAULT: `${spec}:${driving.at ?? 1}` }
   const armed = await world.start(driving.services, { env, wait: false })
   driving.push(server, nameOf(spec)).catch(() => {})
   const wrong = await death(armed)

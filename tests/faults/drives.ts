@@ -3,6 +3,7 @@ import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
 import { approvePackage, packagesFound, uploadPackage } from './packages.ts'
+import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
@@ -16,10 +17,14 @@ export type Driving = {
   services: readonly string[]
   /** Dies when it comes to the point for this time. */
   at?: number
+  /** Settings that its processes have beside the usual ones. */
+  env?(): Promise<Record<string, string>>
   /** What has to be there before any of the points, done by a process that lives. */
   prepare?(server: Server, names: readonly string[]): Promise<void>
   push(server: Server, name: string): Promise<void>
   finish(last: Running, name: string): Promise<Finding>
+  /** After the last of them. */
+  close?(): Promise<void>
 }
 
 export const drives: Record<Drive, (stage: Stage) => Driving> = {
@@ -28,6 +33,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   packages: (stage) => packages(stage),
   reviews: (stage) => reviews(stage),
   issue: (stage) => issuing(stage),
+  payments: (stage) => collecting(stage),
   rebuild: (stage) => rebuilding(stage),
 }
 

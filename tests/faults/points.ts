@@ -1,8 +1,9 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, issuing invoices, or rebuilding a projection.
+ * publication, the review of packages that wait for one, issuing invoices, collecting them, or rebuilding a
+ * projection.
  */
-export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'rebuild'
+export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'rebuild'
 export type Point = {
   name: string
   drive: Drive
@@ -38,6 +39,14 @@ export const points: readonly Point[] = [
   { name: 'issue.after-posting', drive: 'issue' },
   { name: 'issue.before-commit', drive: 'issue' },
   { name: 'issue.after-commit', drive: 'issue' },
+  { name: 'payments.after-plan', drive: 'payments' },
+  { name: 'payments.after-begin', drive: 'payments' },
+  { name: 'payments.after-item', drive: 'payments' },
+  { name: 'payments.after-effect', drive: 'payments' },
+  { name: 'payments.after-record', drive: 'payments' },
+  { name: 'payments.after-state', drive: 'payments' },
+  { name: 'payments.before-fact-commit', drive: 'payments' },
+  { name: 'payments.after-fact', drive: 'payments' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },

@@ -1,0 +1,64 @@
+/**
+ * What sending needs of a payment provider, as plain functions. `key` is an idempotency key; with `look` the effect of
+ * an earlier attempt is searched for first, because providers forget keys after a day. All throw `GatewayError`.
+ */
+export type PaymentGateway = {
+  /** Whether real money moves: told from the key. */
+  mode: 'live' | 'test'
+  /** Returns the provider's id of the tenant's customer. */
+  ensureCustomer(of: { tenant: string }, attempt: Attempt): Promise<string>
+  /** Makes a draft without lines and returns its id. */
+  ensureInvoice(of: DraftInvoice, attempt: Attempt): Promise<string>
+  /** The `ref` of each item the draft has. */
+  itemsOf(invoice: string): Promise<ReadonlySet<string>>
+  addItem(invoice: string, customer: string, item: InvoiceItem, key: string): Promise<void>
+  /** Freezes the draft and lets the provider collect. An invoice that is final already stays as it is. */
+  finalizeInvoice(invoice: string, key: string): Promise<void>
+  /** An invoice that is void already stays as it is. */
+  voidInvoice(invoice: string, key: string): Promise<void>
+  /** Takes `amount` (the provider's units) off a final invoice; of a paid one it is put to the customer's credit. */
+  creditNote(of: { invoice: string; amount: bigint; ref: string }, attempt: Attempt): Promise<string>
+  /** `duplicate`: the provider has this identifier already, so the usage was delivered before. */
+  sendMeterEvent(event: MeterEvent, key: string): Promise<'accepted' | 'duplicate'>
+}
+export type Attempt = { key: string; look: boolean }
+export type DraftInvoice = {
+  tenant: string
+  customer: string
+  invoice_id: string
+  number: string
+  period: string
+  /** ISO 4217, upper case. */
+  currency: string
+  /** 0: collect at once from what the customer has on file; otherwise send it to be paid within so many days. */
+  daysUntilDue: number
+}
+/** `amount` in the provider's smallest units; `ref` is unique within the invoice. */
+export type InvoiceItem = { ref: string; description: string; amount: bigint; currency: string }
+/** Usage of one meter at one time; `identifier` (at most 100 characters) names the fact, however often it is sent. */
+export type MeterEvent = { name: string; customer: string; value: string; at: Date; identifier: string }
+
+/** What a provider said has happened to an invoice of ours. */
+export type PaymentFact = {
+  id: string
+  invoice: string
+  state: 'paid' | 'payment_failed' | 'uncollectible' | 'void'
+  at: Date
+}
+
+/**
+ * Why a provider did not do it. `retry`: the same call may succeed later. `spent`: so it may, but not under this key,
+ * whose answer the provider repeats. `permanent`: somebody has to change something first.
+ */
+export class GatewayError extends Error {
+  readonly kind: 'retry' | 'spent' | 'permanent'
+  readonly code: string
+  readonly retryAfterMs: number
+
+  constructor(kind: GatewayError['kind'], code: string, more: { retryAfterMs?: number; cause?: unknown } = {}) {
+    super(`${kind}: ${code}`, more.cause === undefined ? {} : { cause: more.cause })
+    this.kind = kind
+    this.code = code
+    this.retryAfterMs = more.retryAfterMs ?? 0
+  }
+}

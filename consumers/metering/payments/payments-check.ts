@@ -1,0 +1,27 @@
+import type { HealthCheck } from '../../../platform/http/health.ts'
+import type { Metrics } from '../../../platform/metrics.ts'
+import { modeOf, type PaymentDeps } from './deps.ts'
+import { countSends } from './sends.ts'
+
+/**
+ * Says in `/health` whether payments are real, and how many sends are in which state. A failed send is no failure of
+ * the service: it waits for finance, and the metric `atom_payment_sends` is what an alert watches.
+ */
+export const paymentsCheck = (deps: Pick<PaymentDeps, 'gateway' | 'allTenants'>): HealthCheck => ({
+  name: 'payments',
+  async run() {
+    const counts = (await countSends(deps.allTenants)).map(({ state, n }) => `${n} ${state}`).join(', ')
+    const mode = modeOf(deps)
+    const what = mode === 'dry_run' ? 'dry_run, nothing is sent without STRIPE_KEY' : `${mode} key`
+    return { status: 'ok', detail: `stripe: ${what}; ${counts || 'no invoices yet'}` }
+  },
+})
+
+/** Measures what the check counts. */
+export function measurePayments(deps: Pick<PaymentDeps, 'allTenants'>, metrics: Metrics): () => Promise<void> {
+  const gauge = metrics.gauge('atom_payment_sends', 'Invoices by how far sending them for payment has come', ['state'])
+  return async () => {
+    gauge.reset()
+    for (const { state, n } of await countSends(deps.allTenants)) gauge.set({ state }, n)
+  }
+}

@@ -1,0 +1,220 @@
+import Stripe from 'stripe'
+import {
+  type DraftInvoice,
+  GatewayError,
+  type InvoiceItem,
+  type MeterEvent,
+  type PaymentFact,
+  type PaymentGateway,
+} from './gateway.ts'
+
+/** Longer than Stripe's own slowest answers; what takes longer is asked for again. */
+const TIMEOUT_MS = 20_000
+const SIGNATURE_TOLERANCE_SECONDS = 300
+
+/** Names under which our ids travel with what is made there. */
+const TENANT = 'atom_tenant'
+const INVOICE = 'atom_invoice_id'
+const REF = 'atom_ref'
+
+/** The gateway to Stripe, or to what stands in for it at `base`. The one file that knows the library. */
+export function openStripe(secretKey: string, base?: string, timeout = TIMEOUT_MS): PaymentGateway {
+  // Repeating is ours: it has to outlive the process, and to know what was tried before.
+  const stripe = new Stripe(secretKey, {
+    maxNetworkRetries: 0,
+    timeout,
+    telemetry: false,
+    ...(base === undefined ? {} : addressOf(base)),
+  })
+
+  async function ensureInvoice(of: DraftInvoice, key: string, look: boolean): Promise<string> {
+    if (look)
+      for await (const one of stripe.invoices.list({ customer: of.customer, limit: 100 }))
+        if (one.metadata?.[INVOICE] === of.invoice_id) return one.id
+    return (await stripe.invoices.create(draftParameters(of), { idempotencyKey: key })).id
+  }
+
+  async function itemsOf(invoice: string): Promise<ReadonlySet<string>> {
+    const refs = new Set<string>()
+    for await (const item of stripe.invoiceItems.list({ invoice, limit: 100 }))
+      if (item.metadata?.[REF] !== undefined) refs.add(item.metadata[REF])
+    return refs
+  }
+
+  async function creditNote(of: { invoice: string; amount: bigint; ref: string }, key: string, look: boolean) {
+    if (look)
+      for await (const one of stripe.creditNotes.list({ invoice: of.invoice, limit: 100 }))
+        if (one.metadata?.[REF] === of.ref) return one.id
+    const { status } = await stripe.invoices.retrieve(of.invoice)
+    const amount = exactNumber(of.amount)
+    const credit = status === 'paid' ? { credit_amount: amount } : {}
+    const parameters = { invoice: of.invoice, amount, ...credit, metadata: { [REF]: of.ref } }
+    return (await stripe.creditNotes.create(parameters, { idempotencyKey: key })).id
+  }
+
+  return {
+    mode: /^[sr]k_live_/.test(secretKey) ? 'live' : 'test',
+    ensureCustomer: ({ tenant }, { key, look }) =>
+      asked(async () => {
+        if (look) {
+          const found = await stripe.customers.search({ query: `metadata['${TENANT}']:'${tenant}'`, limit: 1 })
+          if (found.data[0]) return found.data[0].id
+        }
+        const parameters = { name: tenant, metadata: { [TENANT]: tenant } }
+        return (await stripe.customers.create(parameters, { idempotencyKey: key })).id
+      }),
+    ensureInvoice: (of, { key, look }) => asked(() => ensureInvoice(of, key, look)),
+    itemsOf: (invoice) => asked(() => itemsOf(invoice)),
+    addItem: (invoice, customer, item, key) =>
+      asked(async () => {
+        await stripe.invoiceItems.create(itemParameters(invoice, customer, item), { idempotencyKey: key })
+      }),
+    finalizeInvoice: (invoice, key) =>
+      asked(async () => {
+        if ((await stripe.invoices.retrieve(invoice)).status !== 'draft') return
+        await stripe.invoices.finalizeInvoice(invoice, { auto_advance: true }, { idempotencyKey: key })
+      }),
+    voidInvoice: (invoice, key) =>
+      asked(async () => {
+        if ((await stripe.invoices.retrieve(invoice)).status === 'void') return
+        await stripe.invoices.voidInvoice(invoice, {}, { idempotencyKey: key })
+      }),
+    creditNote: (of, { key, look }) => asked(() => creditNote(of, key, look)),
+    sendMeterEvent: (event, key) =>
+      asked(async () => {
+        try {
+          await stripe.billing.meterEvents.create(meterParameters(event), { idempotencyKey: key })
+          return 'accepted'
+        } catch (error) {
+          if (isKnownIdentifier(error)) return 'duplicate'
+          throw error
+        }
+      }),
+  }
+}
+
+/**
+ * What a webhook says, or null where it is of no concern here. Any of the secrets may have signed it, so that a new one
+ * can be brought in before the old one goes. Throws `GatewayError`: `signature_invalid` where none has signed it, and
+ * `event_unreadable`.
+ */
+export function readStripeWebhook(
+  bytes: Uint8Array,
+  signature: string,
+  secrets: readonly string[],
+  now: Date,
+): PaymentFact | null {
+  for (const secret of secrets) {
+    try {
+      const event = Stripe.webhooks.constructEvent(
+        Buffer.from(bytes),
+        signature,
+        secret,
+        SIGNATURE_TOLERANCE_SECONDS,
+        undefined,
+        now.getTime(),
+      )
+      return factOf(event)
+    } catch (error) {
+      if (error instanceof Stripe.errors.StripeSignatureVerificationError) continue
+      throw new GatewayError('permanent', 'event_unreadable', { cause: error })
+    }
+  }
+  throw new GatewayError('permanent', 'signature_invalid')
+}
+
+function factOf(event: Stripe.Event): PaymentFact | null {
+  const states = {
+    'invoice.paid': 'paid',
+    'invoice.payment_failed': 'payment_failed',
+    'invoice.marked_uncollectible': 'uncollectible',
+    'invoice.voided': 'void',
+  } as const
+  const state = (states as Record<string, PaymentFact['state'] | undefined>)[event.type]
+  const { id } = event.data.object as { id?: unknown }
+  if (state === undefined || typeof id !== 'string') return null
+  return { id: event.id, invoice: id, state, at: new Date(event.created * 1000) }
+}
+
+const draftParameters = (of: DraftInvoice): Stripe.InvoiceCreateParams => ({
+  customer: of.customer,
+  currency: of.currency.toLowerCase(),
+  number: of.number,
+  description: `${of.number}, usage of ${of.period}`,
+  // Held until all its lines are there: Stripe would finalize a draft by itself after an hour.
+  auto_advance: false,
+  pending_invoice_items_behavior: 'exclude',
+  ...(of.daysUntilDue === 0
+    ? { collection_method: 'charge_automatically' }
+    : { collection_method: 'send_invoice', days_until_due: of.daysUntilDue }),
+  metadata: { [INVOICE]: of.invoice_id, [TENANT]: of.tenant },
+})
+
+const itemParameters = (invoice: string, customer: string, item: InvoiceItem): Stripe.InvoiceItemCreateParams => ({
+  invoice,
+  customer,
+  amount: exactNumber(item.amount),
+  currency: item.currency.toLowerCase(),
+  description: item.description,
+  metadata: { [REF]: item.ref },
+})
+
+const meterParameters = (event: MeterEvent): Stripe.Billing.MeterEventCreateParams => ({
+  event_name: event.name,
+  identifier: event.identifier,
+  timestamp: Math.floor(event.at.getTime() / 1000),
+  payload: { stripe_customer_id: event.customer, value: event.value },
+})
+
+/** Answers of the library as the port states them. */
+async function asked<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    throw error instanceof Stripe.errors.StripeError ? failureOf(error) : error
+  }
+}
+
+function failureOf(error: Stripe.errors.StripeError): GatewayError {
+  const { statusCode: status, headers = {} } = error
+  const code = codeOf(error)
+  const seconds = Number(headers['retry-after'])
+  const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0
+  // Without a status the answer was lost: it may have been done.
+  if (status === undefined) return new GatewayError('retry', 'unreachable', { cause: error })
+  // Stripe keeps a failure under its key for a day, so this one will never say anything else.
+  if (status >= 500 && headers['idempotent-replayed'] === 'true')
+    return new GatewayError('spent', code, { cause: error })
+  // A refused key is the installation's fault and not this invoice's: it waits until somebody has mended it.
+  if ([401, 403, 409, 429].includes(status) || status >= 500 || headers['stripe-should-retry'] === 'true')
+    return new GatewayError('retry', code, { retryAfterMs, cause: error })
+  return new GatewayError('permanent', code, { cause: error })
+}
+
+/** `stripe_` with its code or type, and the parameter it names: never its text, which may quote what was sent. */
+function codeOf({ code, type, rawType, param }: Stripe.errors.StripeError): string {
+  const named = `stripe_${code ?? rawType ?? type}${param ? `:${param}` : ''}`
+  return named.replace(/[^A-Za-z0-9_:.[\]-]/g, '').slice(0, 128)
+}
+
+/** Stripe has had this code for a while only; before it was told by its text. */
+function isKnownIdentifier(error: unknown): boolean {
+  if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) return false
+  return error.code === 'duplicate_meter_event' || /already exists with identifier/i.test(error.message)
+}
+
+/** The library takes numbers; one that a double cannot hold would be another amount. */
+function exactNumber(amount: bigint): number {
+  const number = Number(amount)
+  if (!Number.isSafeInteger(number)) throw new GatewayError('permanent', 'amount_too_large')
+  return number
+}
+
+function addressOf(base: string): { host: string; port: string; protocol: 'http' | 'https' } {
+  const { hostname, port, protocol } = new URL(base)
+  const secure = protocol === 'https:'
+  // The key travels with every call.
+  if (!secure && !['127.0.0.1', 'localhost', '[::1]'].includes(hostname))
+    throw new Error('STRIPE_API_BASE must be https, or on this machine')
+  return { host: hostname, port: port || (secure ? '443' : '80'), protocol: secure ? 'https' : 'http' }
+}

@@ -13,10 +13,11 @@ describe('a recorded log, replayed', function () {
     replayed = await replay(log)
   })
 
-  it('holds every event type there is', () => {
+  it('holds every event type that something replayed comes from', () => {
     const types = new Set(log.events.map(({ headers }) => headers.ce_type))
     expect(
-      eventTypes.map(({ type }) => type).filter((type) => !types.has(type)),
+      // A provider's webhooks lead to `payment.*`, and no table that is replayed is made of them.
+      eventTypes.map(({ type }) => type).filter((type) => !types.has(type) && !type.startsWith('payment.')),
       '`npm run record-log`',
     ).to.deep.equal([])
   })

@@ -138,7 +138,8 @@ async function connected(producer: Producer): Promise<Producer> {
   return producer
 }
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+/** The result of `work`, or an error when it takes longer. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)

@@ -7,7 +7,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Bus } from './bus.ts'
 import { startKafkaConsumer } from './kafka-consumer.ts'
 import { readExtents } from './kafka-extent.ts'
-import { openCarefulProducer } from './kafka-producer.ts'
+import { openCarefulProducer, within } from './kafka-producer.ts'
 import { type Cluster, countRecords, openKafkaReader, readBounds } from './kafka-read.ts'
 import { guardStoppedFetch } from './kafka-stopped-fetch.ts'
 import { ensureTopics, retentionFaults } from './kafka-topics.ts'
@@ -40,6 +40,8 @@ const BRIEF = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 }
  */
 const ONCE = { retries: 0 }
 const REQUEST_TIMEOUT_MS = 5_000
+/** Shorter than a request: kafkajs takes a connection on which it asked in vain for a good one when it tries again. */
+const CONNECT_LIMIT_MS = 4_000
 const METADATA_MAX_AGE_MS = 3_000
 /** Longer than electing a new leader takes (3 to 15 s), shorter than our SDKs wait (30 s). */
 const PRODUCE_TIMEOUT_MS = 20_000
@@ -53,8 +55,7 @@ export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
   const { topics, log, metrics } = options
   const kafka = kafkaClient(options.brokers, log, PATIENT)
   const producing = kafkaClient(options.brokers, log, ONCE)
-  const admin = kafkaClient(options.brokers, log, BRIEF).admin({ retry: BRIEF })
-  await connectAdmin(admin, options.brokers)
+  const admin = await connectedAdmin(options.brokers, log)
   try {
     await ensureTopics(admin, topics, log)
   } catch (error) {
@@ -124,7 +125,7 @@ function kafkaClient(brokers: readonly string[], log: Log, retry: RetryOptions):
   guardStoppedFetch()
   return new Kafka({
     clientId: 'atom',
-    brokers: [...brokers],
+    brokers: inTurn(brokers),
     retry,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: 1_000,
@@ -132,6 +133,14 @@ function kafkaClient(brokers: readonly string[], log: Log, retry: RetryOptions):
     logCreator: () => (entry) => report(log, entry),
   })
 }
+
+let turn = 0
+
+/**
+ * Every connection of this process begins at the next broker. Of its own accord each client of kafkajs begins at the
+ * first, and stays with it when that accepts the connection and is silent, as a frozen one does.
+ */
+const inTurn = (brokers: readonly string[]) => (): string[] => [brokers[turn++ % brokers.length] as string]
 
 /** kafkajs 2.2.4 keeps the maker of its clusters behind a symbol; without it only members of a group could read. */
 function innerCluster(kafka: Kafka): Cluster {
@@ -141,13 +150,21 @@ function innerCluster(kafka: Kafka): Cluster {
   return make({ metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false })
 }
 
-async function connectAdmin(admin: Admin, brokers: readonly string[]): Promise<void> {
-  try {
-    await admin.connect()
-  } catch (error) {
-    await admin.disconnect().catch(() => {})
-    throw new Error(`no Kafka broker answers at ${brokers.join(', ')}: ${messageOf(error)}`)
+/** An admin of the first broker that answers. One that accepts a connection and is silent is left after a while. */
+async function connectedAdmin(brokers: readonly string[], log: Log): Promise<Admin> {
+  const client = kafkaClient(brokers, log, BRIEF)
+  let last: unknown
+  for (const _ of brokers) {
+    const admin = client.admin({ retry: BRIEF })
+    try {
+      await within(CONNECT_LIMIT_MS, admin.connect())
+      return admin
+    } catch (error) {
+      last = error
+      void admin.disconnect().catch(() => {})
+    }
   }
+  throw new Error(`no Kafka broker answers at ${brokers.join(', ')}: ${messageOf(last)}`)
 }
 
 /** The client calls every lost connection an error; those that need a person are logged by whoever meets them. */

@@ -10,6 +10,7 @@ import type { World } from './world.ts'
 type Cluster = { kafka: NonNullable<World['kafka']>; proxy: KafkaProxy }
 type BrokerFault = {
   fault: string
+  kills?: boolean
   begin(cluster: Cluster, leader: number): void
   /** How long it lasts, in seconds; at the end its load has been heard of again. */
   seconds: number
@@ -24,6 +25,7 @@ const NOTICED_S = 12
 const faults: readonly BrokerFault[] = [
   {
     fault: 'SIGKILL of the leading broker',
+    kills: true,
     begin: ({ kafka }, leader) => kafka.broker(leader).kill('SIGKILL'),
     seconds: 1,
     end: ({ kafka }, leader) => kafka.restart(leader),
@@ -57,16 +59,17 @@ const faults: readonly BrokerFault[] = [
   },
 ]
 
-const brokerCase = ({ fault, begin, seconds, end, elects }: BrokerFault): Case => ({
+const brokerCase = ({ fault, kills = false, begin, seconds, end, elects }: BrokerFault): Case => ({
   fault,
+  kills,
   async run(stage, long) {
     const cluster = clusterOf(stage.world)
     const name = fault.replaceAll(/[^a-z]/gi, '-')
     const running = await stage.world.start(['billing'])
     const load = stage.load(name, () => running.urls.billing, { everyMs: 5 })
-    const kills = long ? 5 : 1
+    const times = long ? 3 : 1
     const wrong: string[] = []
-    for (let n = 0; n < kills; n++) {
+    for (let n = 0; n < times; n++) {
       await load.more(400)
       const leader = await leaderOf(cluster)
       begin(cluster, leader)
@@ -79,19 +82,19 @@ const brokerCase = ({ fault, begin, seconds, end, elects }: BrokerFault): Case =
     }
     const finding = await stage.check(name, load, running)
     await running.signal('SIGTERM')
-    return { ...finding, wrong: [...wrong, ...finding.wrong], kills }
+    return { ...finding, wrong: [...wrong, ...finding.wrong], times }
   },
 })
 
 const NOT_LEADER = 6
 const TIMED_OUT = 7
-const spoils: readonly { fault: string; as: Spoil; every: number; times: number }[] = [
-  { fault: 'a broker appends and answers NOT_LEADER', as: { code: NOT_LEADER }, every: 7, times: 12 },
-  { fault: 'a broker appends and answers REQUEST_TIMED_OUT', as: { code: TIMED_OUT }, every: 7, times: 12 },
-  { fault: 'a broker appends and does not answer', as: 'silence', every: 40, times: 2 },
+const spoils: readonly { fault: string; as: Spoil; every: number; answers: number }[] = [
+  { fault: 'a broker appends and answers NOT_LEADER', as: { code: NOT_LEADER }, every: 7, answers: 12 },
+  { fault: 'a broker appends and answers REQUEST_TIMED_OUT', as: { code: TIMED_OUT }, every: 7, answers: 12 },
+  { fault: 'a broker appends and does not answer', as: 'silence', every: 40, answers: 2 },
 ]
 
-const spoilCase = ({ fault, as, every, times }: (typeof spoils)[number]): Case => ({
+const spoilCase = ({ fault, as, every, answers }: (typeof spoils)[number]): Case => ({
   fault,
   async run(stage, long) {
     const { proxy } = clusterOf(stage.world)
@@ -99,16 +102,16 @@ const spoilCase = ({ fault, as, every, times }: (typeof spoils)[number]): Case =
     const running = await stage.world.start(['billing'])
     const load = stage.load(name, () => running.urls.billing, { everyMs: 5 })
     const before = proxy.spoiled()
-    const wanted = long ? times * 5 : times
+    const wanted = long ? answers * 3 : answers
     proxy.spoil({ every, as })
     const deadline = performance.now() + 120_000
     while (proxy.spoiled() - before < wanted && performance.now() < deadline) await pause(20)
     proxy.spoil(null)
     const finding = await stage.check(name, load, running)
-    const kills = proxy.spoiled() - before
-    if (kills < wanted) finding.wrong.push(`only ${kills} of ${wanted} answers were spoiled`)
+    const times = proxy.spoiled() - before
+    if (times < wanted) finding.wrong.push(`only ${times} of ${wanted} answers were spoiled`)
     await running.signal('SIGTERM')
-    return { ...finding, kills }
+    return { ...finding, times }
   },
 })
 

@@ -10,7 +10,9 @@ export type Case = {
   fault: string
   /** Shows that the comparison sees a loss: one that finds none has failed. */
   control?: boolean
-  run(stage: Stage, long: boolean): Promise<Finding & { kills: number }>
+  /** Ends a process each time. */
+  kills?: boolean
+  run(stage: Stage, long: boolean): Promise<Finding & { times: number }>
 }
 const BILLING = ['billing']
 const FROZEN_MS = 13_000
@@ -18,12 +20,13 @@ const FROZEN_MS = 13_000
 /** Edge, consumer, rating and, on Kafka, the relay are in the process that is killed. */
 const killLoop: Case = {
   fault: 'SIGKILL of the process, in a loop',
+  kills: true,
   async run(stage, long) {
     const { world } = stage
     const load = stage.load('killed', () => world.home.urls.billing, { everyMs: 5 })
     // Kafka gives a dead member's partitions away only when its session is over, so some lives are longer than that.
-    const kills = long ? 50 : world.backend === 'kafka' ? 3 : 6
-    for (let kill = 0; kill < kills; kill++) {
+    const times = long ? 30 : world.backend === 'kafka' ? 3 : 6
+    for (let kill = 0; kill < times; kill++) {
       const running = await world.start(BILLING)
       await pause(world.backend === 'kafka' && kill % 2 === 1 ? 12_000 : 100 + ((kill * 337) % 900))
       await running.signal('SIGKILL')
@@ -31,18 +34,19 @@ const killLoop: Case = {
     const last = await world.start(BILLING)
     const finding = await stage.check('killed', load, last)
     await last.signal('SIGTERM')
-    return { ...finding, kills }
+    return { ...finding, times }
   },
 }
 
 const postgresCrash: Case = {
   fault: 'Postgres stopped at once (SIGQUIT)',
+  kills: true,
   async run(stage, long) {
     const { world } = stage
     const running = await world.start(BILLING)
     const load = stage.load('crashed', () => running.urls.billing, { everyMs: 5 })
-    const kills = long ? 20 : 2
-    for (let kill = 0; kill < kills; kill++) {
+    const times = long ? 12 : 2
+    for (let kill = 0; kill < times; kill++) {
       await load.more(400)
       await pause(200)
       await world.crashDatabase()
@@ -50,7 +54,7 @@ const postgresCrash: Case = {
     }
     const finding = await stage.check('crashed', load, running)
     await running.signal('SIGTERM')
-    return { ...finding, kills }
+    return { ...finding, times }
   },
 }
 
@@ -67,11 +71,11 @@ const eatenReply: Case = {
     while (proxy.eaten() < wanted && performance.now() < deadline) await pause(20)
     proxy.eatEvery(0)
     const finding = await stage.check('eaten', load, running)
-    const kills = proxy.eaten()
-    if (kills < wanted) finding.wrong.push(`only ${kills} of ${wanted} replies were eaten`)
+    const times = proxy.eaten()
+    if (times < wanted) finding.wrong.push(`only ${times} of ${wanted} replies were eaten`)
     await running.signal('SIGTERM')
     await proxy.close()
-    return { ...finding, kills }
+    return { ...finding, times }
   },
 }
 
@@ -84,9 +88,9 @@ const zombie: Case = {
     const load = stage.load('frozen', () => url, { everyMs: 5 })
     await load.more(500)
     const second = await world.start(BILLING, { home: ports })
-    const kills = long ? 5 : 1
+    const times = long ? 3 : 1
     let takenOver = 0
-    for (let n = 0; n < kills; n++) {
+    for (let n = 0; n < times; n++) {
       // In turn, because who took over keeps the group.
       const [frozen, other] = n % 2 === 0 ? [first, second] : [second, first]
       await load.more(500)
@@ -104,10 +108,10 @@ const zombie: Case = {
       await load.more(500)
     }
     const finding = await stage.check('frozen', load, first)
-    if (takenOver < kills) finding.wrong.push('nobody took over')
+    if (takenOver < times) finding.wrong.push('nobody took over')
     await Promise.all([first, second].map((one) => one.signal('SIGTERM')))
     await ports.remove()
-    return { ...finding, kills }
+    return { ...finding, times }
   },
 }
 
@@ -125,7 +129,7 @@ const rarePoison: Case = {
     const running = await stage.world.start(BILLING)
     const load = stage.load('rare', () => running.urls.billing, { perReport: 100 })
     const ids: string[] = []
-    for (let round = 0; round < (long ? 20 : 2); round++) {
+    for (let round = 0; round < (long ? 12 : 2); round++) {
       await load.more(5_000)
       ids.push(...(await stage.poison(1)))
       await load.more(5_000)
@@ -134,7 +138,7 @@ const rarePoison: Case = {
     const times = await deadLettersOf(stage.world, ids)
     if (times.some((n) => n !== 1)) finding.wrong.push(`poison was put aside ${times.join(', ')} times`)
     await running.signal('SIGTERM')
-    return { ...finding, kills: ids.length }
+    return { ...finding, times: ids.length }
   },
 }
 
@@ -157,7 +161,7 @@ const onlyPoison: Case = {
     if (repeated > 0) finding.wrong.push(`${repeated} poison events were put aside more than once`)
     if (times[0] !== 1) finding.wrong.push('the first poison event was not put aside')
     await running.signal('SIGTERM')
-    return { ...finding, kills: ids.length }
+    return { ...finding, times: ids.length }
   },
 }
 

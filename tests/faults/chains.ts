@@ -7,7 +7,7 @@ import type { Backend, Running } from './world.ts'
 
 /** Points that the same acts lead to. */
 export type Chain = { drive: Drive; specs: string[] }
-export type PointFinding = Finding & { fault: string; kills: number; seconds: number }
+export type PointFinding = Finding & { fault: string; kills: boolean; times: number; seconds: number }
 
 const REACH_LIMIT_MS = 45_000
 /** Two chains of usage can go side by side, and a chain that fails takes no more than these along. */
@@ -56,8 +56,15 @@ export async function runChain(stage: Stage, { drive, specs }: Chain): Promise<P
   const findings: PointFinding[] = []
   for (const { spec, wrong, seconds } of made) {
     const finding = await driving.finish(last, nameOf(spec))
-    const kills = wrong.length === 0 ? 1 : 0
-    findings.push({ ...finding, wrong: [...wrong, ...finding.wrong], fault: faultOf(spec), seconds, kills })
+    const times = wrong.length === 0 ? 1 : 0
+    findings.push({
+      ...finding,
+      wrong: [...wrong, ...finding.wrong],
+      fault: faultOf(spec),
+      seconds,
+      times,
+      kills: true,
+    })
   }
   await last.signal('SIGTERM')
   await driving.close?.()

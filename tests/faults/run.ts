@@ -31,8 +31,10 @@ function lanesOf(backend: Backend, long: boolean, only: string | undefined): Lan
         limitMs,
         async run(stage) {
           const begun = performance.now()
-          const { fault, control = false } = one
-          return [{ ...(await one.run(stage, long)), fault, control, seconds: (performance.now() - begun) / 1_000 }]
+          const { fault, control = false, kills = false } = one
+          return [
+            { ...(await one.run(stage, long)), fault, control, kills, seconds: (performance.now() - begun) / 1_000 },
+          ]
         },
       }))
   const points = chains(backend, long)

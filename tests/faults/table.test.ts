@@ -16,8 +16,16 @@ describe('faults/table', () => {
   })
 
   it('adds up without the controls and repeats what failed', () => {
-    const text = summary([row({ kills: 2 }), row({ control: true, lost: 3 }), row({ fault: 'b', double: 1 })], 7)
-    expect(text).to.contain('2 runs, 2 kills, 18 acknowledged, 0 lost, 1 double, 7 s')
+    const text = summary(
+      [
+        row({ times: 2, kills: true }),
+        row({ times: 3 }),
+        row({ control: true, lost: 3 }),
+        row({ fault: 'b', double: 1 }),
+      ],
+      7,
+    )
+    expect(text).to.contain('3 runs, 5 faults, 2 of them kills, 27 acknowledged, 0 lost, 1 double, 7 s')
     expect(text.match(/FAILED/g)).to.have.length(1)
   })
 })

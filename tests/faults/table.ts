@@ -1,9 +1,17 @@
 import type { Finding } from './oracle.ts'
 
-export type Row = Finding & { fault: string; backend: string; control?: boolean; kills: number; seconds: number }
+/** `times`: how often the fault struck; `kills`: it ended a process. */
+export type Row = Finding & {
+  fault: string
+  backend: string
+  control?: boolean
+  kills?: boolean
+  times: number
+  seconds: number
+}
 
 export const HEAD = [
-  '| fault | backend | kills | acknowledged | counted | lost | double | seconds |',
+  '| fault | backend | times | acknowledged | counted | lost | double | seconds |',
   '|---|---|--:|--:|--:|--:|--:|--:|',
 ]
 
@@ -11,7 +19,7 @@ export const HEAD = [
 export const nothing = (fault: string, backend: string): Row => ({
   fault,
   backend,
-  kills: 0,
+  times: 0,
   acknowledged: 0,
   counted: 0,
   lost: 0,
@@ -25,8 +33,8 @@ export const failed = ({ lost, double, wrong, acknowledged, control }: Row): boo
   wrong.length > 0 || acknowledged === 0 || (control ? lost === 0 : lost > 0 || double > 0)
 
 export function line(row: Row): string {
-  const { fault, backend, kills, acknowledged, counted, lost, double, seconds, wrong } = row
-  const numbers = [kills, acknowledged, counted, lost, double, seconds.toFixed(1)]
+  const { fault, backend, times, acknowledged, counted, lost, double, seconds, wrong } = row
+  const numbers = [times, acknowledged, counted, lost, double, seconds.toFixed(1)]
   const cells = [fault, backend, ...numbers.map((n) => String(n).padStart(7))]
   const why = wrong.length > 0 ? wrong.join('; ') : 'see the numbers'
   return `| ${cells.join(' | ')} |${failed(row) ? ` FAILED: ${why}` : ''}`
@@ -35,9 +43,11 @@ export function line(row: Row): string {
 /** All that ran, without the controls, and again what failed. */
 export function summary(rows: readonly Row[], seconds: number): string {
   const ours = rows.filter(({ control }) => !control)
-  const sum = (of: 'kills' | 'acknowledged' | 'lost' | 'double') => ours.reduce((total, row) => total + row[of], 0)
+  const sum = (of: 'times' | 'acknowledged' | 'lost' | 'double', some = ours) =>
+    some.reduce((total, row) => total + row[of], 0)
+  const killing = ours.filter(({ kills }) => kills)
   const text =
-    `\n${ours.length} runs, ${sum('kills')} kills, ${sum('acknowledged')} acknowledged, ${sum('lost')} lost, ` +
+    `\n${ours.length} runs, ${sum('times')} faults, ${sum('times', killing)} of them kills, ${sum('acknowledged')} acknowledged, ${sum('lost')} lost, ` +
     `${sum('double')} double, ${seconds.toFixed(0)} s`
   return [text, ...rows.filter(failed).map(line)].join('\n')
 }

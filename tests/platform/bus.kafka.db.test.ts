@@ -1,4 +1,5 @@
-import net from 'node:net'
+import { once } from 'node:events'
+import net, { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect } from 'chai'
 import type { Admin } from 'kafkajs'
 import type { RunningKafka } from '../../deploy/kafka/start.ts'
@@ -152,6 +153,24 @@ describe('platform/bus/kafka', function () {
         openKafkaBus({ brokers: ['127.0.0.1:9'], topics: [topic], log, metrics: createMetrics() }),
       )
       expect(error.message).to.contain('no Kafka broker answers at 127.0.0.1:9')
+    })
+
+    it('opens and sends although the first broker of its list accepts connections and is silent', async () => {
+      const connections = new Set<Socket>()
+      const silent = createServer((socket) => connections.add(socket)).listen(0, '127.0.0.1')
+      await once(silent, 'listening')
+      const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`
+      const brokers = [address, ...kafka.brokers]
+      const { log } = recordingLog()
+      const bus = await openKafkaBus({ brokers, topics: [topic], log, metrics: createMetrics(), sendTimeoutMs: 1_000 })
+      try {
+        await bus.produce([record('a', '1')])
+        expect(connections.size).to.be.greaterThan(0)
+      } finally {
+        await bus.close()
+        for (const socket of connections) socket.destroy()
+        silent.close()
+      }
     })
 
     it('refuses a topic that exists with another number of partitions', async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { meterTo, openAws } from './aws-usage.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
@@ -31,6 +32,7 @@ const SERVICES: Record<Drive, readonly string[]> = {
   poison: ['billing'],
   issue: ['billing'],
   payments: ['billing'],
+  aws: ['billing'],
   packages: ['marketplace', 'governance'],
 }
 
@@ -39,13 +41,17 @@ export async function runPoint(stage: Stage, { spec, drive }: PointRun): Promise
   if (drive === 'usage') throw new Error(`${spec} is part of a chain`)
   const { world } = stage
   const sink = drive === 'payments' ? await openSink() : null
+  const aws = drive === 'aws' ? await openAws() : null
   const start = (env: Record<string, string> = {}) =>
-    world.start(SERVICES[drive], { env: { ...sink?.env, ...env }, wait: env.ATOM_FAULT === undefined })
+    world.start(SERVICES[drive], { env: { ...sink?.env, ...aws?.env, ...env }, wait: env.ATOM_FAULT === undefined })
   const armed = await start({ ATOM_FAULT: `${spec}:${drive === 'issue' ? 2 : 1}` })
   const name = nameOf(spec)
-  const { finish } = sink
-    ? await collectFrom(stage, sink.fake, armed, [`${name}-a`, `${name}-b`])
-    : await DRIVES[drive as Exclude<Drive, 'usage' | 'payments'>](stage, armed, name)
+  const driven = (): Promise<Driven> => {
+    if (sink) return collectFrom(stage, sink.fake, armed, [`${name}-a`, `${name}-b`])
+    if (aws) return meterTo(stage, aws.fake, name)
+    return DRIVES[drive as keyof typeof DRIVES](stage, armed, name)
+  }
+  const { finish } = await driven()
   const wrong = await death(armed)
   const recovered = await start()
   const finding = await finish(recovered)
@@ -100,7 +106,7 @@ const nameOf = (spec: string): string => spec.replaceAll(/[^a-z]/g, '-')
 
 type Driven = { finish(recovered: Running): Promise<Finding> }
 const DRIVES: Record<
-  Exclude<Drive, 'usage' | 'payments'>,
+  Exclude<Drive, 'usage' | 'payments' | 'aws'>,
   (stage: Stage, armed: Running, name: string) => Promise<Driven>
 > = {
   async poison(stage, armed, name) {

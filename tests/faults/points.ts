@@ -1,5 +1,5 @@
-/** What makes a process come to a point: usage reports, packages from upload to publication, issuing invoices, or collecting them. */
-export type Drive = 'usage' | 'poison' | 'packages' | 'issue' | 'payments'
+/** What makes a process come to a point: usage reports, packages from upload to publication, issuing invoices, collecting them, or AWS metering. */
+export type Drive = 'usage' | 'poison' | 'packages' | 'issue' | 'payments' | 'aws'
 export type Point = {
   name: string
   drive: Drive
@@ -43,6 +43,8 @@ export const points: readonly Point[] = [
   { name: 'payments.after-state', drive: 'payments' },
   { name: 'payments.before-fact-commit', drive: 'payments' },
   { name: 'payments.after-fact', drive: 'payments' },
+  { name: 'payments.aws-after-plan', drive: 'aws' },
+  { name: 'payments.aws-after-send', drive: 'aws' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },

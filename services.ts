@@ -7,10 +7,14 @@ import type { MeteringDeps } from './consumers/metering/deps.ts'
 import { expireUsage } from './consumers/metering/expire-usage.ts'
 import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
 import { issueDue } from './consumers/metering/issue.ts'
+import { awsCheck, measureAws } from './consumers/metering/payments/aws-check.ts'
+import { openAwsMetering } from './consumers/metering/payments/aws-marketplace-client.ts'
+import { awsRoutes } from './consumers/metering/payments/aws-routes.ts'
 import type { PaymentDeps } from './consumers/metering/payments/deps.ts'
 import { expireFacts } from './consumers/metering/payments/payment-facts.ts'
 import { paymentRoutes } from './consumers/metering/payments/payment-routes.ts'
 import { measurePayments, paymentsCheck } from './consumers/metering/payments/payments-check.ts'
+import { type AwsDeps, sendAwsUsage } from './consumers/metering/payments/send-aws-usage.ts'
 import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
 import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
@@ -64,7 +68,7 @@ export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<
 const REFRESH_MS = 500
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
-const STOP_GRACE_MS = 1_000
+const STOP_GRACE_MS = 500
 
 export const portOf = (settings: AtomSettings, name: ServiceName): number =>
   ({
@@ -204,28 +208,37 @@ function startPayments(shared: Shared): Part {
   const lock = holdSessionLock({ server, role: 'atom_metering', name: 'payments', everyMs: MEASURE_MS, log })
   lifecycle.onClose('lock of payments', lock.release)
   let stopping = false
-  const deps: PaymentDeps = {
+  const common = {
     db: pool('atom_app'),
     allTenants: pool('atom_metering'),
-    wake: bus.wake,
     log,
     now,
     random: Math.random,
+    leads: () => lock.held() && !stopping,
+  }
+  const deps: PaymentDeps = {
+    ...common,
+    wake: bus.wake,
     gateway: settings.stripeKey === undefined ? null : openStripe(settings.stripeKey, settings.stripeApiBase),
     webhookSecrets: settings.stripeWebhookSecrets?.split(',').map((secret) => secret.trim()) ?? [],
     daysUntilDue: settings.stripeDaysUntilDue,
-    leads: () => lock.held() && !stopping,
   }
-  const name = 'sending of invoices for payment'
-  const sending = runPeriodically(name, MEASURE_MS, () => sendInvoices(deps), log)
-  lifecycle.onClose(name, async () => {
-    stopping = true
-    // A provider may take longer to answer than a stop may: the next process finds out what was done.
-    await Promise.race([sending.stop(), setTimeout(STOP_GRACE_MS, undefined, { ref: false })])
-  })
+  const { awsMetering, awsRegion: region, awsEndpoint: endpoint } = settings
+  const aws: AwsDeps = { ...common, meterUsage: awsMetering === 'on' ? openAwsMetering({ region, endpoint }) : null }
+  const sendingTo = (name: string, send: () => Promise<unknown>) => {
+    const sending = runPeriodically(name, MEASURE_MS, send, log)
+    lifecycle.onClose(name, async () => {
+      stopping = true
+      // Who collects may take longer to answer than a stop may: the next process finds out what was done.
+      await Promise.race([sending.stop(), setTimeout(STOP_GRACE_MS, undefined, { ref: false })])
+    })
+  }
+  sendingTo('sending of invoices for payment', () => sendInvoices(deps))
+  sendingTo('sending of usage to AWS', () => sendAwsUsage(aws))
   periodically(shared, 'measuring of payments', MEASURE_MS, measurePayments(deps, metrics))
+  periodically(shared, 'measuring of usage for AWS', MEASURE_MS, measureAws(aws, metrics))
   periodically(shared, 'expiry of payment events', 60 * MINUTE_MS, () => expireFacts(deps))
-  return { routes: paymentRoutes(deps), checks: [paymentsCheck(deps)] }
+  return { routes: [...paymentRoutes(deps), ...awsRoutes(aws)], checks: [paymentsCheck(deps), awsCheck(aws)] }
 }
 
 function modelCheck(analyzer: Analyzer): HealthCheck {

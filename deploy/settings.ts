@@ -93,6 +93,17 @@ export const settingDefinitions = {
     '',
     'Address that stands in for Stripe in tests; anything but https must be on this machine',
   ),
+  awsMetering: choiceSetting(['off', 'on'])(
+    'ATOM_AWS_METERING',
+    'off',
+    'on: usage of packages that finance has put to AWS Marketplace is sent there, with the credentials that the AWS SDK finds (environment, profile or role); off: what would be sent is recorded',
+  ),
+  awsRegion: textSetting('ATOM_AWS_REGION', 'us-east-1', 'Region whose AWS Marketplace Metering is used'),
+  awsEndpoint: optionalSetting(
+    'ATOM_AWS_ENDPOINT',
+    '',
+    'Address that stands in for AWS in tests; anything but https must be on this machine',
+  ),
   logFile: optionalSetting(
     'ATOM_LOG_FILE',
     '',

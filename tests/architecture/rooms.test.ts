@@ -108,6 +108,7 @@ describe('architecture: rooms', () => {
       ['producers/marketplace/upload.ts', '@sigstore/verify'],
       ['consumers/governance/judge.ts', 'onnxruntime-node'],
       ['consumers/metering/issue.ts', 'stripe'],
+      ['consumers/metering/payments/send-aws-usage.ts', '@aws-sdk/client-marketplace-metering'],
       ['schemas/wpk.ts', 'yaml/util'],
       ['platform/bus/relay.ts', 'kafkajs'],
     ]

@@ -39,6 +39,7 @@ const DOORS: readonly { vendor: RegExp; doors: readonly string[] }[] = [
   { vendor: /^pdfkit$/, doors: ['consumers/metering/invoice-pdf.ts'] },
   { vendor: /^onnxruntime-node$/, doors: ['consumers/governance/model.ts'] },
   { vendor: /^kafkajs$/, doors: ['platform/bus/kafka.ts'] },
+  { vendor: /^@aws-sdk\/|^@smithy\//, doors: ['consumers/metering/payments/aws-marketplace-client.ts'] },
   { vendor: /^stripe$/, doors: ['consumers/metering/payments/stripe.ts'] },
   { vendor: /^yaml$/, doors: ['platform/document.ts', 'platform/document-'] },
 ]

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { metering } from './aws-usage.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
@@ -34,6 +35,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   reviews: (stage) => reviews(stage),
   issue: (stage) => issuing(stage),
   payments: (stage) => collecting(stage),
+  aws: (stage) => metering(stage),
   rebuild: (stage) => rebuilding(stage),
 }
 

@@ -1,9 +1,9 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, issuing invoices, collecting them, or rebuilding a
+ * publication, the review of packages that wait for one, issuing invoices, collecting them, metering to AWS, or rebuilding a
  * projection.
  */
-export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'rebuild'
+export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'aws' | 'rebuild'
 export type Point = {
   name: string
   drive: Drive
@@ -47,6 +47,8 @@ export const points: readonly Point[] = [
   { name: 'payments.after-state', drive: 'payments' },
   { name: 'payments.before-fact-commit', drive: 'payments' },
   { name: 'payments.after-fact', drive: 'payments' },
+  { name: 'payments.aws-after-plan', drive: 'aws' },
+  { name: 'payments.aws-after-send', drive: 'aws' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { type Decimal, decimal, formatDecimal } from '../../../platform/decimal.ts'
 import { faultsOf } from '../../../platform/http/validate.ts'
+import type { BilledLine } from './aws-billed.ts'
 import { type DraftInvoice, GatewayError, type InvoiceItem } from './gateway.ts'
 import { stripeAmounts } from './stripe-amounts.ts'
 
@@ -11,7 +12,16 @@ const IssuedInvoice = Type.Object({
   tenant: Type.String(),
   period: Type.String(),
   currency: Type.String(),
-  lines: Type.Array(Type.Object({ id: Type.String(), description: Type.String(), amount: Type.String() })),
+  lines: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      description: Type.String(),
+      amount: Type.String(),
+      package: Type.Optional(Type.String()),
+      meter: Type.Optional(Type.String()),
+      period: Type.String(),
+    }),
+  ),
   taxes: Type.Array(Type.Object({ name: Type.String(), percent: Type.String(), amount: Type.String() })),
   credits_applied: Type.String(),
   amount_due: Type.String(),
@@ -24,6 +34,7 @@ export type InvoiceToSend = {
   items: InvoiceItem[]
   /** What the provider's smallest amount adds to the amount due, as decimal text. */
   rounding: string
+  lines: BilledLine[]
 }
 
 /** Stripe takes 250 lines on an invoice and 500 characters of description. */
@@ -52,6 +63,7 @@ export function invoiceToSend(bytes: Buffer, daysUntilDue: number): InvoiceToSen
       currency,
     })),
     rounding,
+    lines: invoice.lines,
   }
 }
 

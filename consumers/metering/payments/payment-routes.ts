@@ -34,7 +34,7 @@ const TABLES = `metering.payment_sends s
 const FILTERS = {
   tenant: { column: 's.tenant', allowed: null },
   period: { column: 'i.period', allowed: null },
-  state: { column: 's.state', allowed: ['pending', 'sent', 'failed', 'dry_run'] },
+  state: { column: 's.state', allowed: ['pending', 'sent', 'failed', 'dry_run', 'skipped'] },
   payment_state: { column: 'p.state', allowed: ['payment_failed', 'uncollectible', 'void', 'paid'] },
 } as const
 

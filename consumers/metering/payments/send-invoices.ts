@@ -1,5 +1,7 @@
 import { messageOf } from '../../../platform/errors.ts'
 import { fault } from '../../../platform/fault.ts'
+import { type AwsProduct, shareOfAws } from './aws-billed.ts'
+import { productsOf } from './aws-store.ts'
 import type { PaymentDeps } from './deps.ts'
 import { GatewayError, type PaymentGateway } from './gateway.ts'
 import { type InvoiceToSend, invoiceToSend } from './invoice-to-send.ts'
@@ -43,15 +45,22 @@ async function planSends(deps: PaymentDeps): Promise<void> {
   for (;;) {
     const found = await unplanned(deps.allTenants)
     if (found.length === 0) return
-    const planned = found.map(({ body, ...key }) => ({ ...key, ...plan(deps, body) }))
+    const tenants = [...new Set(found.map(({ tenant }) => tenant))]
+    const byAws = await productsOf(deps.allTenants, tenants)
+    const planned = found.map(({ body, ...key }) => ({ ...key, ...plan(deps, body, byAws.get(key.tenant) ?? []) }))
     await insertPlanned(deps.allTenants, planned, deps.now())
     fault('payments.after-plan')
   }
 }
 
-function plan({ gateway, daysUntilDue }: PaymentDeps, body: Buffer) {
+/** AWS charges for what it is told of: such an invoice is not sent a second time, and a mixed one waits for finance. */
+function plan({ gateway, daysUntilDue }: PaymentDeps, body: Buffer, products: readonly AwsProduct[]) {
   try {
-    const { draft, items, rounding } = invoiceToSend(body, daysUntilDue)
+    const { draft, items, rounding, lines } = invoiceToSend(body, daysUntilDue)
+    const share = shareOfAws(lines, products)
+    const notSent = { rounding, would_send: null }
+    if (share === 'whole') return { ...notSent, state: 'skipped' as const, last_error: 'billed_by_aws' }
+    if (share === 'part') return { ...notSent, state: 'failed' as const, last_error: 'partly_billed_by_aws' }
     if (gateway) return { state: 'pending' as const, last_error: null, rounding, would_send: null }
     // JSON has no integers of this size.
     const shown = items.map((item) => ({ ...item, amount: item.amount.toString() }))

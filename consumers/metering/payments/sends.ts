@@ -12,7 +12,7 @@ export type Send = SendKey & {
   external_id: string | null
   body: Buffer
 }
-type Planned = SendKey & { state: 'pending' | 'failed' | 'dry_run' } & {
+type Planned = SendKey & { state: 'pending' | 'failed' | 'dry_run' | 'skipped' } & {
   last_error: string | null
   rounding: string
   would_send: object | null

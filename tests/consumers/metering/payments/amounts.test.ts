@@ -43,7 +43,7 @@ describe('consumers/metering/payments: amounts', () => {
 })
 
 describe('consumers/metering/payments: what is sent of an invoice', () => {
-  const line = (id: string, amount: string) => ({ id, description: `line ${id}`, amount })
+  const line = (id: string, amount: string) => ({ id, description: `line ${id}`, amount, period: '2026-10' })
   const body = (more: object) =>
     Buffer.from(
       JSON.stringify({

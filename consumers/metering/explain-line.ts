@@ -1,5 +1,6 @@
 import { rows, type Tx } from '../../platform/db.ts'
 import { decimal, formatDecimal } from '../../platform/decimal.ts'
+import { periodBounds } from '../../platform/utc-time.ts'
 import { loadPeriod } from './load-period.ts'
 import { currencyDigits } from './rating/currency.ts'
 import { linesOf } from './rating/delta.ts'
@@ -51,14 +52,12 @@ async function hoursOf(
   payer: ReturnType<typeof payers>,
   subscription: Subscription,
 ): Promise<Hour[]> {
-  const [year, month] = line.period.split('-').map(Number) as [number, number]
-  const from = line.from ?? new Date(Date.UTC(year, month - 1)).toISOString()
-  const to = line.to ?? new Date(Date.UTC(year, month)).toISOString()
+  const { start, end } = periodBounds(line.period)
   const found = await rows<Hour>(
     tx,
     `select hour, package, dimensions, trim_scale(quantity)::text as quantity, records::float8 as records
      from metering.rollups where tenant = ? and hour >= ? and hour < ? and meter = ? order by hour, package, dimensions`,
-    [tenant, from, to, line.meter],
+    [tenant, line.from ?? start, line.to ?? end, line.meter],
   )
   return found.filter((one) => payer(line.meter ?? '', one.package) === subscription)
 }

@@ -5,9 +5,16 @@ import type { Metrics } from '../../platform/metrics.ts'
 import { usageReported } from '../../schemas/events/usage.reported.ts'
 import { countReport } from './count-report.ts'
 
-const TABLES = ['dedupe', 'rollups', 'reports', 'exceptions', 'invoices', 'late_periods'].map(
-  (name) => `metering.${name}`,
-)
+const TABLES = [
+  'dedupe',
+  'rollups',
+  'distinct_values',
+  'priced_events',
+  'reports',
+  'exceptions',
+  'invoices',
+  'late_periods',
+].map((name) => `metering.${name}`)
 
 /** A report of usage is counted; the invoice that changes with it is rated shortly after (`refresh.ts`). */
 export function onUsageReported(metrics: Metrics, now: Clock): Handler {

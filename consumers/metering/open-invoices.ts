@@ -56,11 +56,11 @@ export async function openForFixedFees(tx: Tx, period: string, start: Date, end:
   const missing = await rows<{ tenant: string }>(
     tx,
     `select distinct s.tenant from metering.subscriptions s
-     join metering.plans p on p.partner = s.partner and p.id = s.plan_id
-     where s.starts_at < ? and (s.ends_at is null or s.ends_at > ?) and jsonb_path_exists(p.body, ?::jsonpath)
+     join metering.plans p on p.partner = s.partner and (p.id = s.plan_id or p.first_version = s.plan_id)
+     where p.effective_from < ? and s.starts_at < ? and (s.ends_at is null or s.ends_at > ?) and jsonb_path_exists(p.body, ?::jsonpath)
        and not exists (select 1 from metering.invoices i where i.tenant = s.tenant and i.period = ?)
      order by s.tenant`,
-    [end, start, FIXED_FEE, period],
+    [end, end, start, FIXED_FEE, period],
   )
   for (const { tenant } of missing) await markStale(tx, tenant, [period])
 }

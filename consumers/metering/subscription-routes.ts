@@ -86,7 +86,7 @@ export function subscriptionRoutes(deps: MeteringDeps): Route[] {
       if (!owner) throw billingError('package_unknown', `no published package ${name}`)
       const plan = await row<{ partner: string; currency: string }>(
         tx,
-        'select partner, currency from metering.plans where id = ? and partner = ?',
+        'select partner, currency from metering.plans where id = ? and partner = ? and first_version is null',
         [planId, owner.partner],
       )
       if (!plan) throw billingError('plan_unknown', `the owner of ${name} has no plan with this id`)

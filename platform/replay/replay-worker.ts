@@ -41,7 +41,7 @@ export function runReplays(options: Options): { stop(): Promise<void> } {
     }
   }
 
-  /** False when there is nothing to do for now. */
+  /** False when the replay waits: the next one has its turn. */
   async function tried(replay: Replay): Promise<boolean> {
     let goesOn = true
     const one = async () => {

@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto'
-import { uuidv7 } from 'uuidv7'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { execute, row, type Tx } from '../../platform/db.ts'
-import { decimal, formatDecimal } from '../../platform/decimal.ts'
 import { fault } from '../../platform/fault.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
 import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { invoiceBody, rateLive } from './invoice.ts'
+import { entriesOf, post } from './ledger.ts'
 import { oldestOpenMonth, openForFixedFees, periodsBetween } from './open-invoices.ts'
 import { perTenant } from './per-tenant.ts'
-import { currencyDigits } from './rating/currency.ts'
-import type { RatedInvoice } from './rating/rate-invoice.ts'
 import { snapshotOf } from './snapshot.ts'
 
 /** When a month's collection window ends: from then on its invoices may be issued. */
@@ -78,7 +75,8 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
         [live.rated.currency, number, body, sha256, at, tenant, period],
       )
       fault('issue.after-freeze')
-      await post(tx, tenant, live.id, live.rated, at)
+      const { currency } = live.rated
+      await post(tx, { tenant, kind: 'invoice', invoice_id: live.id, currency, entries: entriesOf(live.rated) }, at)
       fault('issue.after-posting')
       await execute(tx, 'delete from metering.late_periods where tenant = ? and period = any(?::text[])', [
         tenant,
@@ -103,34 +101,4 @@ async function takeNumber(tx: Tx): Promise<string> {
     "update metering.invoice_sequence set last_number = last_number + 1 where seller = 'atom' returning last_number as n",
   )
   return `ATOM-${String(taken?.n).padStart(6, '0')}`
-}
-
-/** One posting: tenant receivable = partner payable + platform fee + tax. The database refuses it unbalanced. */
-async function post(tx: Tx, tenant: string, invoiceId: string, rated: RatedInvoice, at: Date): Promise<void> {
-  const minus = (amount: string) => formatDecimal(-decimal(amount), currencyDigits(rated.currency))
-  const entries: [account: string, partner: string | null, amount: string][] = [
-    ['tenant_receivable', null, rated.total],
-    ...rated.shares.flatMap(({ partner, partner_share, platform_fee, tax }): [string, string, string][] => [
-      ['partner_payable', partner, minus(partner_share)],
-      ['platform_fee', partner, minus(platform_fee)],
-      ['tax_payable', partner, minus(tax)],
-    ]),
-  ]
-  const posting = uuidv7()
-  await execute(
-    tx,
-    `insert into metering.ledger (tenant, posting_id, entry, invoice_id, account, partner, currency, amount, posted_at)
-     select ?, ?, e, ?, a, p, ?, v, ? from unnest(?::int[], ?::text[], ?::text[], ?::numeric[]) as l (e, a, p, v)`,
-    [
-      tenant,
-      posting,
-      invoiceId,
-      rated.currency,
-      at,
-      entries.map((_, index) => index),
-      entries.map(([account]) => account),
-      entries.map(([, partner]) => partner),
-      entries.map(([, , amount]) => amount),
-    ],
-  )
 }

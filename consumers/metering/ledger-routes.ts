@@ -8,7 +8,9 @@ type LedgerRow = {
   tenant: string
   posting_id: string
   entry: number
-  invoice_id: string
+  kind: string
+  invoice_id: string | null
+  document_id: string | null
   account: string
   partner: string | null
   currency: string
@@ -25,7 +27,7 @@ export function ledgerRoute(deps: MeteringDeps): Route {
       (tx) =>
         rows<LedgerRow>(
           tx,
-          `select tenant, posting_id, entry, invoice_id, account, partner, currency, amount::text, posted_at
+          `select tenant, posting_id, entry, kind, invoice_id, document_id, account, partner, currency, amount::text, posted_at
            from metering.ledger
            where ${earned ? "partner = ? and account = 'partner_payable'" : 'true'}
              ${after ? 'and (posting_id, entry) < (?::uuid, ?::int)' : ''}
@@ -36,7 +38,9 @@ export function ledgerRoute(deps: MeteringDeps): Route {
     )
     const { items, next } = page(found, limit, ({ posting_id, entry }) => [posting_id, String(entry)])
     // A partner sees what it is owed, not which of its tenants a posting belongs to.
-    const entries = earned ? items.map(({ tenant: _tenant, invoice_id: _invoice, ...rest }) => rest) : items
+    const entries = earned
+      ? items.map(({ tenant: _tenant, invoice_id: _invoice, document_id: _document, ...rest }) => rest)
+      : items
     return { status: 200, headers: nextLink(call.path, call.query, next), body: { entries, next } }
   }
 

@@ -217,7 +217,9 @@ describe('consumers/metering: invoices', () => {
         expect(decimal(sum)).to.equal(0n)
       }
       const unbalanced = billing.owner(
-        'insert into metering.ledger select tenant, gen_random_uuid(), 0, invoice_id, account, partner, currency, 5, posted_at from metering.ledger where entry = 0',
+        `insert into metering.ledger (tenant, posting_id, entry, kind, invoice_id, account, currency, amount, posted_at)
+         select tenant, gen_random_uuid(), 0, kind, invoice_id, account, currency, 5, posted_at
+         from metering.ledger where entry = 0`,
       )
       expect((await rejected(unbalanced)).message).to.contain('does not balance')
     })

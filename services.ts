@@ -122,7 +122,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
 
   async billing(shared) {
     const { settings, pool, bus } = shared
-    const { partnerSharePercent, collectionHours } = settings
+    const { partnerSharePercent, collectionHours, paymentDays } = settings
     const db = pool('atom_app')
     const allTenants = pool('atom_metering')
     const { log } = shared
@@ -136,6 +136,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       now,
       partnerSharePercent,
       collectionHours,
+      paymentDays,
     }
     const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))

@@ -13,9 +13,8 @@ export const creditNoteIssued = defineEvent({
   data: closed({
     credit_note_id: Uuid,
     number: Type.String(),
-    kind: Type.Union([Type.Literal('credit'), Type.Literal('void')]),
-    /** Whether what the invoice billed is billed anew by the next one. */
-    rebilled: Type.Boolean(),
+    /** `void` takes back all that was left; `rebill` does so to have the next invoice bill it anew. */
+    kind: Type.Union([Type.Literal('credit'), Type.Literal('void'), Type.Literal('rebill')]),
     invoice_id: Uuid,
     invoice_number: Type.String(),
     tenant: OrgId,
@@ -33,7 +32,6 @@ export const creditNoteIssued = defineEvent({
     credit_note_id: '0192f6a0-0000-7000-8000-000000000004',
     number: 'ATOM-CN-000001',
     kind: 'credit' as const,
-    rebilled: false,
     invoice_id: '0192f6a0-0000-7000-8000-000000000003',
     invoice_number: 'ATOM-000001',
     tenant: 'acme',

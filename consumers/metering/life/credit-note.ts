@@ -82,7 +82,7 @@ export async function issueCreditNote(tx: Tx, invoice: LifeRow, asked: ToCredit,
   const { id: credit_note_id, subtotal, tax, total } = note
   const event = creditNoteIssued.create(
     {
-      ...{ credit_note_id, number, kind: asked.kind, rebilled: asked.rebill, invoice_id: invoice.id },
+      ...{ credit_note_id, number, kind: asked.rebill ? 'rebill' : asked.kind, invoice_id: invoice.id },
       ...{ invoice_number: note.invoice.number, tenant, period: invoice.period, currency, subtotal, tax, total },
       ...{ shares: credit.sides.map((side) => shareText(side, text)), sha256, issued_at: note.issued_at },
     },

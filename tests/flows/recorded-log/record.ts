@@ -120,7 +120,7 @@ async function sellPlans({ sell, counted }: Billing): Promise<void> {
       },
     ],
   })
-  await sell('restart-workers', plan, ['acme', 'globex'])
+  await sell('restart-workers', plan, ['acme', 'globex'], '2026-10-01T00:00:00Z')
 }
 
 /** A report of each tenant every `hours` hours for twenty days, counted as it comes and rated once a day. */

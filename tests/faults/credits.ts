@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type FakeStripe, startFakeStripe } from '../support/fake-stripe.ts'
 import type { Driving } from './drives.ts'
 import { expectedTotal, issue, tenantsWithUsage } from './invoices.ts'
 import type { Finding } from './oracle.ts'
@@ -5,22 +7,52 @@ import { insist, type Server, type Stage } from './stage.ts'
 
 const tenantsOf = (name: string) => ['a', 'b', 'c'].map((letter) => `${name}-${letter}`)
 
-/** Issued invoices that finance takes back, to be billed anew, asking again after every death. */
+const LIMIT_MS = 60_000
+
+/** Invoices sent to a Stripe of ours that finance takes back, to be billed anew, asking again after every death. */
 export function crediting(stage: Stage): Driving {
+  let fake: FakeStripe | undefined
   return {
     services: ['billing'],
     // One is void, so that something was done before the crash.
     at: 2,
+    async env() {
+      fake ??= await startFakeStripe()
+      return { STRIPE_KEY: fake.secretKey, STRIPE_API_BASE: fake.url }
+    },
     async prepare(server, names) {
-      await tenantsWithUsage(stage, server, names.flatMap(tenantsOf))
+      const tenants = names.flatMap(tenantsOf)
+      await tenantsWithUsage(stage, server, tenants)
       await issue(stage, server)
+      if (!(await allSent(stage, 'payment_sends', tenants))) throw new Error('the invoices were not sent')
     },
     push: (server, name) => takeBack(stage, server, tenantsOf(name)),
     async finish(last, name) {
       await takeBack(stage, last, tenantsOf(name))
-      return found(stage, tenantsOf(name))
+      const told = await allSent(stage, 'credit_note_sends', tenantsOf(name))
+      const finding = await found(stage, tenantsOf(name))
+      if (!told) finding.wrong.push(`not all voids were told within ${LIMIT_MS} ms`)
+      for (const { metadata, status } of (fake as FakeStripe).invoices())
+        if (tenantsOf(name).includes(metadata.atom_tenant ?? '') && status !== 'void')
+          finding.wrong.push(`${metadata.atom_tenant}: ${status} at Stripe`)
+      return finding
+    },
+    async close() {
+      await fake?.close()
     },
   }
+}
+
+/** Waits until one of each tenant was sent. */
+async function allSent({ world: { owner } }: Stage, table: string, tenants: readonly string[]): Promise<boolean> {
+  for (const deadline = performance.now() + LIMIT_MS; performance.now() < deadline; await pause(50)) {
+    const [sent] = await owner.query<{ n: number }>(
+      `select count(*)::int as n from metering.${table} where state = 'sent' and tenant = any(?::text[])`,
+      [tenants],
+    )
+    if (sent?.n === tenants.length) return true
+  }
+  return false
 }
 
 async function takeBack({ world, orgs }: Stage, server: Server, tenants: readonly string[]): Promise<void> {

@@ -50,6 +50,7 @@ export const points: readonly Point[] = [
   { name: 'payments.after-fact', drive: 'payments' },
   { name: 'credit.after-posting', drive: 'credits' },
   { name: 'credit.before-commit', drive: 'credits' },
+  { name: 'payments.after-credit', drive: 'credits' },
   { name: 'payments.aws-after-plan', drive: 'aws' },
   { name: 'payments.aws-after-send', drive: 'aws' },
   { name: 'upload.after-artifact', drive: 'packages' },

@@ -8,6 +8,8 @@ import { checked } from '../../../platform/http/validate.ts'
 import { isUuid } from '../../../platform/uuid.ts'
 import { closed } from '../../../schemas/envelope.ts'
 import type { MeteringDeps } from '../deps.ts'
+import { type NoteKey, retryNote } from '../payments/credit-note-sends.ts'
+import { paymentError } from '../payments/errors.ts'
 import { creditInvoice } from './acts.ts'
 import type { Wanted } from './credit-amounts.ts'
 import type { CreditNote } from './credit-note.ts'
@@ -37,6 +39,8 @@ type NoteRow = {
   total: string
   sha256: string
   issued_at: Date
+  /** Finance sees how telling who collects has come along. */
+  send: object | null
 }
 type ShareRow = {
   credit_note_id: string
@@ -99,8 +103,10 @@ export function creditNoteRoutes(deps: MeteringDeps): Route[] {
           shares: [],
           notes: await rows<NoteRow>(
             tx,
-            `select tenant, id, invoice_id, number, kind, reason, currency, total::text, sha256, issued_at
-             from metering.credit_notes ${older} order by number desc limit ?`,
+            `select tenant, id, invoice_id, number, kind, reason, currency, total::text, sha256, issued_at,
+               (select jsonb_build_object('sink', sink, 'action', action, 'state', state, 'last_error', last_error)
+                from metering.credit_note_sends s where s.tenant = c.tenant and s.credit_note_id = c.id) as send
+             from metering.credit_notes c ${older} order by number desc limit ?`,
             bindings,
           ),
         }
@@ -139,7 +145,29 @@ export function creditNoteRoutes(deps: MeteringDeps): Route[] {
     return { status: 200, bytes: Buffer.from(noteCsv(note)), type, headers }
   }
 
+  /** Tells who collects of it again, after that failed or ran dry. */
+  async function retry(call: Call): Promise<Answer> {
+    const id = call.params.id ?? ''
+    const key = isUuid(id)
+      ? await deps.db.transaction(
+          (tx) => row<NoteKey>(tx, 'select tenant, id as credit_note_id from metering.credit_notes where id = ?', [id]),
+          { scope: scopeOf(call.principal) },
+        )
+      : undefined
+    if (!key) throw httpError('not_found', 'no credit note has this id')
+    if (!(await retryNote(deps.allTenants, key, deps.now())))
+      throw paymentError('payment_not_retriable', 'it was told, is being told, or its invoice was never sent')
+    return { status: 202, body: key }
+  }
+
   return [
+    {
+      method: 'POST',
+      path: '/billing/credit-notes/:id/retry',
+      summary: 'Tell who collects of a credit note again',
+      access: { roles: ['finance'] },
+      handle: retry,
+    },
     { method: 'GET', path: '/billing/credit-notes', summary: 'Credit notes', access: everyone, handle: list },
     { method: 'GET', path: '/billing/credit-notes/:id', summary: 'A credit note', access: everyone, handle: show },
     {

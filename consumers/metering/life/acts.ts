@@ -48,19 +48,22 @@ export const voidInvoice = (act: Act, reason: string, rebill: boolean): Promise<
     const wanted = { kind: 'void' as const, wanted: { all: true as const }, reference: null, by: act.by }
     const note = await issueCreditNote(tx, invoice, { ...wanted, reason, rebill }, at)
     await noteLife(tx, invoice, { voided_at: at, rebilled: rebill, reason })
-    // What was not sent yet is not sent any more. A last step may have had its effect: it is finished and then undone.
-    await execute(
-      tx,
-      `insert into metering.payment_sends (tenant, invoice_id, sink, step, state, next_attempt_at, last_error, created_at,
-         updated_at) values (?, ?, 'stripe', 'customer', 'skipped', ?, 'void', ?, ?)
-       on conflict (tenant, invoice_id, sink) do update
-         set state = 'skipped', last_error = 'void', would_send = null, updated_at = excluded.updated_at
-         where payment_sends.state in ('pending', 'failed', 'dry_run') and payment_sends.step <> 'finalize'`,
-      [invoice.tenant, invoice.id, at, at, at],
-    )
+    await stopSending(tx, invoice, 'void', at)
     if (rebill) await billAnew(tx, invoice, at)
     return note
   })
+
+/** What was not sent yet is not sent any more. A last step may have had its effect, so it is finished. */
+const stopSending = (tx: Tx, { tenant, id }: LifeRow, why: 'void' | 'paid_by_hand', at: Date): Promise<number> =>
+  execute(
+    tx,
+    `insert into metering.payment_sends (tenant, invoice_id, sink, step, state, next_attempt_at, last_error, created_at,
+       updated_at) values (?, ?, 'stripe', 'customer', 'skipped', ?, ?, ?, ?)
+     on conflict (tenant, invoice_id, sink) do update
+       set state = 'skipped', last_error = excluded.last_error, would_send = null, updated_at = excluded.updated_at
+       where payment_sends.state in ('pending', 'failed', 'dry_run') and payment_sends.step <> 'finalize'`,
+    [tenant, id, at, why, at, at],
+  )
 
 async function knownVoid(tx: Tx, invoice: LifeRow, rebill: boolean): Promise<CreditNote> {
   const note = await noteWhere(tx, invoice, "kind = 'void'", [])
@@ -146,7 +149,9 @@ export const recordPayment = (
     if (paid.amount > open)
       throw billingError('payment_exceeds_open', `${formatDecimal(open)} ${invoice.currency} are still to be paid`)
     const recorded = await receivePayment(tx, invoice, received, at)
-    if (paid.amount === open) await announcePaid(tx, invoice, recorded.payment, at)
+    if (paid.amount < open) return recorded
+    await stopSending(tx, invoice, 'paid_by_hand', at)
+    await announcePaid(tx, invoice, recorded.payment, at)
     return recorded
   })
 

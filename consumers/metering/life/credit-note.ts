@@ -170,6 +170,7 @@ async function sidesOf(tx: Tx, tenant: string, invoiceId: string): Promise<Side[
 
 async function store(tx: Tx, note: CreditNote, sides: readonly Side[], { by }: ToCredit, at: Date): Promise<string> {
   const { tenant, id, number, currency } = note
+  const text = (amount: Decimal) => formatDecimal(amount, currencyDigits(currency))
   const body = Buffer.from(JSON.stringify(note))
   const sha256 = createHash('sha256').update(body).digest('hex')
   await execute(
@@ -187,8 +188,8 @@ async function store(tx: Tx, note: CreditNote, sides: readonly Side[], { by }: T
       `insert into metering.credit_note_shares (tenant, credit_note_id, partner, number, period, currency, gross,
          partner_share, platform_fee, tax, issued_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [
-        ...[tenant, id, side.partner, number, note.invoice.period, currency, formatDecimal(grossOf(side))],
-        ...[side.partner_share, side.platform_fee, side.tax].map((amount) => formatDecimal(amount)),
+        ...[tenant, id, side.partner, number, note.invoice.period, currency, text(grossOf(side))],
+        ...[side.partner_share, side.platform_fee, side.tax].map(text),
         at,
       ],
     )

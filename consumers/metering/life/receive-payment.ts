@@ -8,8 +8,7 @@ import { SOURCE } from '../deps.ts'
 import { billingError } from '../errors.ts'
 import { type Entry, post } from '../ledger.ts'
 import { currencyDigits } from '../rating/currency.ts'
-import { openAmount } from './invoice-state.ts'
-import { factsOf, holdLife, type LifeRow, noteLife } from './stored-life.ts'
+import { holdLife, type LifeRow, noteLife } from './stored-life.ts'
 
 export type Received = {
   source: 'hand' | 'stripe'
@@ -76,8 +75,9 @@ export async function receivePayment(
 }
 
 /**
- * The collector says that an invoice is paid: what was still open of it has come in. Returns false where it was settled
- * before by other means.
+ * The collector says that an invoice is paid. What has come in is the amount due, less the credit notes that it was told
+ * of and what was paid by other means: a note it did not know of yet makes it collect more than is owed, and the tenant
+ * is owed the difference. Returns false where other payments had settled the invoice before.
  */
 export async function receiveTold(
   tx: Tx,
@@ -86,14 +86,26 @@ export async function receiveTold(
   now: Date,
 ): Promise<boolean> {
   const invoice = await holdLife(tx, invoiceId)
-  const facts = factsOf(invoice, 0)
-  if (facts.status !== 'issued') return false
-  const open = openAmount(facts)
-  if (open <= 0n || open + told.rounding <= 0n) return facts.paid === 0n
+  const notes = await row<{ total: string }>(
+    tx,
+    `select coalesce(sum(c.total), 0)::text as total from metering.credit_notes c
+     join metering.credit_note_sends s on s.tenant = c.tenant and s.credit_note_id = c.id and s.state = 'sent'
+     where c.tenant = ? and c.invoice_id = ?`,
+    [invoice.tenant, invoice.id],
+  )
+  const [amountDue, paid] = [decimal(invoice.amount_due ?? '0'), decimal(invoice.paid ?? '0')]
+  const collected = amountDue - decimal(notes?.total ?? '0') - paid
   // What was paid or given back in part was not rounded by the collector.
-  const rounding = open === facts.amountDue ? told.rounding : 0n
+  const rounding = collected === amountDue ? told.rounding : 0n
+  if (collected <= 0n || collected + rounding <= 0n) return paid === 0n
   const { source, reference, at: paidAt } = told
-  await receivePayment(tx, invoice, { source, reference, amount: open + rounding, paidAt, by: source }, now, rounding)
+  await receivePayment(
+    tx,
+    invoice,
+    { source, reference, amount: collected + rounding, paidAt, by: source },
+    now,
+    rounding,
+  )
   return true
 }
 

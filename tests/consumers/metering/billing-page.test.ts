@@ -11,16 +11,17 @@ import { invoiceOf, monthOf, subscriptionTo } from './rating/month.ts'
 const page = readFileSync(new URL('../../../docs/billing.md', import.meta.url), 'utf8')
 const fences = [...page.matchAll(/```json (\w+)(?: (\w+))?\n([\s\S]*?)```/g)].map(([, kind, level, text]) => ({
   kind: kind as string,
-  level: level as RoundingLevel | undefined,
+  level,
   body: JSON.parse(text as string) as object,
 }))
 
-const previewed = (body: object, rounding: RoundingLevel | undefined) => {
+const previewed = (body: object, level: string | undefined) => {
   const { read, faults } = readPreview(body as PreviewBody)
   expect(faults).to.deep.equal([])
   const { versions, starts_at, ends_at, records, period, runs } = read
   const subscription = { id: 'preview', partner: 'demo', package: 'preview', starts_at, ends_at, versions }
   const now = new Date('2026-12-02T00:00:00Z')
+  const rounding = level as RoundingLevel | undefined
   return { read, answer: rehearse({ subscription, records, period, runs, now, ...(rounding ? { rounding } : {}) }) }
 }
 

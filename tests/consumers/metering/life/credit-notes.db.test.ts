@@ -107,7 +107,7 @@ describe('consumers/metering/life: credit notes', () => {
       const { body } = await billing.call<{ credit_notes: object[] }>('GET', '/billing/credit-notes', {
         as: billing.tokens.demo,
       })
-      expect(body.credit_notes[0]).to.include({ number: 'ATOM-CN-000001', gross: '12', partner_share: '8' })
+      expect(body.credit_notes[0]).to.include({ number: 'ATOM-CN-000001', gross: '12.00', partner_share: '8.00' })
       expect(JSON.stringify(body)).to.not.contain('acme')
       const earned = await billing.call<{ months: object[] }>('GET', '/billing/earnings', { as: billing.tokens.demo })
       expect(earned.body.months).to.deep.equal([

@@ -122,25 +122,52 @@ describe('consumers/metering/payments: credit notes', function () {
     expect((await sends())[0]?.last_error).to.match(/^stripe_/)
   })
 
-  it('what Stripe collects is in the ledger, less what was given back, and once', async () => {
+  const paidAtStripe = async (id: string) => {
+    const invoice = payments.fake.invoices().find(({ metadata }) => metadata.atom_tenant === 'acme')?.id ?? ''
+    await applyPaymentFact(payments.deps, { id, invoice, state: 'paid', at: payments.billing.clock() })
+  }
+  const posted = async () =>
+    (
+      await payments.billing.owner<{ account: string; amount: string }>(
+        "select account, amount::text from metering.ledger where kind = 'payment' order by posting_id, entry",
+      )
+    ).map(({ account, amount }) => [account, amount])
+  const acme = async () => {
+    const path = '/billing/invoices?tenant=acme&period=2026-10'
+    const { call, tokens } = payments.billing
+    return (await call<{ invoices: object[] }>('GET', path, { as: tokens.finance })).body.invoices[0]
+  }
+
+  it('what Stripe collects is in the ledger, less what it was told of, and once', async () => {
     await payments.send()
     await act('credit-notes', { reason: 'a', amount: '0.30' })
     await tell()
-    const invoice = payments.fake.invoices().find(({ metadata }) => metadata.atom_tenant === 'acme')?.id ?? ''
-    for (const id of ['evt_a', 'evt_a', 'evt_b'])
-      await applyPaymentFact(payments.deps, { id, invoice, state: 'paid', at: payments.billing.clock() })
-    const entries = await payments.billing.owner<{ account: string; amount: string }>(
-      "select account, amount::text from metering.ledger where kind = 'payment' order by posting_id, entry",
-    )
-    expect(entries.map(({ account, amount }) => [account, amount])).to.deep.equal([
+    for (const id of ['evt_a', 'evt_a', 'evt_b']) await paidAtStripe(id)
+    expect(await posted()).to.deep.equal([
       ['cash', '1.50'],
       ['tenant_receivable', '-1.50'],
     ])
-    const { body } = await payments.billing.call<{ invoices: { state: string; paid: string }[] }>(
-      'GET',
-      '/billing/invoices?tenant=acme&period=2026-10',
-      { as: payments.billing.tokens.finance },
-    )
-    expect(body.invoices[0]).to.include({ state: 'paid', paid: '1.50' })
+    expect(await acme()).to.include({ state: 'paid', paid: '1.50' })
+  })
+
+  it('what Stripe collects before it is told of a void has come in all the same, and is owed to the tenant', async () => {
+    await payments.send()
+    await act('void', { reason: 'a' })
+    await paidAtStripe('evt_a')
+    expect(await posted()).to.deep.equal([
+      ['cash', '1.80'],
+      ['tenant_receivable', '-1.80'],
+    ])
+    expect(await acme()).to.include({ state: 'void', paid: '1.80' })
+  })
+
+  it('what was paid by hand is not sent any more', async () => {
+    await act('payments', { amount: '1.80', paid_at: '2026-11-01T00:30:00Z', reference: 'bank' })
+    await payments.send()
+    expect((await payments.sends()).map(({ tenant, state, last_error }) => [tenant, state, last_error])).to.deep.equal([
+      ['acme', 'skipped', 'paid_by_hand'],
+      ['globex', 'sent', null],
+    ])
+    expect(await acme()).to.include({ state: 'paid' })
   })
 })

@@ -86,16 +86,18 @@ export function creditNoteRoutes(deps: MeteringDeps): Route[] {
       throw httpError('parameter_invalid', '`side` is partner or tenant')
     const { shares, notes } = await deps.db.transaction(
       async (tx) => {
-        const bindings = [...(after ?? []), limit + 1]
-        const older = after ? 'where number < ?' : ''
+        // By length first: a seventh digit sorts after six.
+        const from = after ? [...after, ...after] : []
+        const older = after ? 'where (length(number), number) < (length(?), ?)' : ''
+        const newest = 'order by length(number) desc, number desc limit ?'
         if ((asked ?? (earned ? 'partner' : 'tenant')) === 'partner')
           return {
             shares: await rows<ShareRow>(
               tx,
               `select credit_note_id, number, period, currency, gross::text, partner_share::text, platform_fee::text,
                  tax::text, issued_at from metering.credit_note_shares
-               ${older === '' ? 'where' : `${older} and`} partner = ? order by number desc limit ?`,
-              [...(after ?? []), call.principal.org, limit + 1],
+               ${older === '' ? 'where' : `${older} and`} partner = ? ${newest}`,
+              [...from, call.principal.org, limit + 1],
             ),
             notes: [],
           }
@@ -106,8 +108,8 @@ export function creditNoteRoutes(deps: MeteringDeps): Route[] {
             `select tenant, id, invoice_id, number, kind, reason, currency, total::text, sha256, issued_at,
                (select jsonb_build_object('sink', sink, 'action', action, 'state', state, 'last_error', last_error)
                 from metering.credit_note_sends s where s.tenant = c.tenant and s.credit_note_id = c.id) as send
-             from metering.credit_notes c ${older} order by number desc limit ?`,
-            bindings,
+             from metering.credit_notes c ${older} ${newest}`,
+            [...from, limit + 1],
           ),
         }
       },

@@ -29,7 +29,7 @@ export const planNotes = (db: Db, mode: 'pending' | 'dry_run', now: Date): Promi
        select c.tenant, c.id, ?,
          case when c.kind = 'void' and not exists (
            select 1 from metering.credit_notes e
-           where e.tenant = c.tenant and e.invoice_id = c.invoice_id and e.number < c.number)
+           where e.tenant = c.tenant and e.invoice_id = c.invoice_id and (length(e.number), e.number) < (length(c.number), c.number))
          then 'void' else 'credit_note' end,
          case when s.state = 'sent' then ? else s.state end, ?,
          case when s.state = 'sent' then null else 'invoice_not_sent' end, ?, ?
@@ -48,7 +48,7 @@ export const dueNotes = (db: Db, now: Date, limit: number): Promise<NoteKey[]> =
   db.query(
     `select n.tenant, n.credit_note_id from metering.credit_note_sends n
      join metering.credit_notes c on c.tenant = n.tenant and c.id = n.credit_note_id
-     where n.sink = ? and n.state = 'pending' and n.next_attempt_at <= ? order by c.number limit ?`,
+     where n.sink = ? and n.state = 'pending' and n.next_attempt_at <= ? order by length(c.number), c.number limit ?`,
     [STRIPE, now, limit],
   )
 
@@ -65,7 +65,7 @@ export async function beginNote(db: Db, { tenant, credit_note_id }: NoteKey, now
        returning n.tenant, n.credit_note_id, n.action, n.attempts, n.key_generation, s.external_id as invoice,
          c.currency, c.total::text, (
            select coalesce(sum(e.total), 0)::text from metering.credit_notes e
-           where e.tenant = c.tenant and e.invoice_id = c.invoice_id and e.number < c.number) as before`,
+           where e.tenant = c.tenant and e.invoice_id = c.invoice_id and (length(e.number), e.number) < (length(c.number), c.number)) as before`,
       [now, tenant, credit_note_id, STRIPE, now],
     ),
   )

@@ -101,6 +101,21 @@ describe('consumers/metering/life: credit notes', () => {
       expect(changed).to.contain('never change')
     })
 
+    it('is listed newest first, also past the millionth', async () => {
+      const { id } = await issueBoth()
+      await billing.owner('update metering.credit_note_sequence set last_number = 999998')
+      for (const reason of ['a', 'b', 'c']) await act(id, 'credit-notes', { reason, amount: '1' })
+      type Page = { credit_notes: Note[]; next: string | null }
+      const numbers: string[] = []
+      for (let cursor = ''; cursor !== 'null'; ) {
+        const path = `/billing/credit-notes?limit=1${cursor && `&cursor=${cursor}`}`
+        const { body } = await billing.call<Page>('GET', path, { as: billing.tokens.acme })
+        numbers.push(...body.credit_notes.map(({ number }) => number))
+        cursor = String(body.next)
+      }
+      expect(numbers).to.deep.equal(['ATOM-CN-1000001', 'ATOM-CN-1000000', 'ATOM-CN-999999'])
+    })
+
     it('is seen by its partner as what it gives back, without the tenant', async () => {
       const { id } = await issueBoth()
       await act(id, 'credit-notes', { reason: 'a', amount: '12' })

@@ -17,6 +17,7 @@ import { measurePayments, paymentsCheck } from './consumers/metering/payments/pa
 import { type AwsDeps, sendAwsUsage } from './consumers/metering/payments/send-aws-usage.ts'
 import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
 import { openStripe } from './consumers/metering/payments/stripe.ts'
+import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
@@ -143,6 +144,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
       expireUsage(allTenants, now()),
     )
+    periodically(shared, 'measuring of quarantines', MINUTE_MS, measureQuarantines(allTenants, shared.metrics))
     const payments = startPayments(shared)
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps), ...payments.routes]
     return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), ...payments.checks] }

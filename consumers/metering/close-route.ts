@@ -5,8 +5,9 @@ import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
 import type { MeteringDeps } from './deps.ts'
 import { collectionEnds } from './issue.ts'
+import { undecidedIn } from './quarantine/usage-under.ts'
 
-type Counts = { unbilled: number; late: number; unbalanced: number; issued: number }
+type Counts = { unbilled: number; late: number; unbalanced: number; quarantined: number; issued: number }
 
 /** GET /billing/close/{period}: what still stands between a month and its books; each is zero or says what to do. */
 export function closeRoute(deps: MeteringDeps): Route {
@@ -24,12 +25,13 @@ export function closeRoute(deps: MeteringDeps): Route {
              (select count(*)::int from metering.invoices where period = ? and status = 'issued') as issued,
              (select count(*)::int from (
                 select 1 from metering.ledger l join metering.invoices i on i.tenant = l.tenant and i.id = l.invoice_id
-                where i.period = ? group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced`,
-          [period, period, period, period],
+                where i.period = ? group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced,
+             (${undecidedIn}) as quarantined`,
+          [period, period, period, period, period],
         ),
       { scope: scopeOf(call.principal) },
     )
-    const { unbilled = 0, late = 0, unbalanced = 0, issued = 0 } = counts ?? {}
+    const { unbilled = 0, late = 0, unbalanced = 0, quarantined = 0, issued = 0 } = counts ?? {}
     const collecting = collectionEnds(period, deps.collectionHours) > deps.now()
     const checks = [
       check('unbilled', unbilled, collecting ? 'wait for the end of collection' : 'POST /billing/invoices/issue', {
@@ -38,6 +40,9 @@ export function closeRoute(deps: MeteringDeps): Route {
       check('late', late, 'the next invoice of these tenants bills the difference', { invoices: '/billing/invoices' }),
       check('unbalanced', unbalanced, 'stop: a posting that does not balance was not made by this system', {
         ledger: '/billing/ledger',
+      }),
+      check('quarantined', quarantined, 'a reviewer releases the usage of these package versions or writes it off', {
+        quarantines: '/billing/quarantines?state=quarantined',
       }),
     ]
     const closed = issued > 0 && !collecting && checks.every(({ count }) => count === 0)

@@ -8,5 +8,7 @@ export const billingError = defineErrors({
   currency_mismatch: { status: 409, title: 'A tenant has one currency' },
   plan_version_exists: { status: 409, title: 'The plan has a version from this day already' },
   preview_invalid: { status: 400, title: 'The rehearsal cannot be run' },
+  quarantine_decided: { status: 409, title: 'The quarantine was decided already' },
+  quarantine_own_package: { status: 403, title: 'A reviewer cannot decide on a package of its own organisation' },
   period_open: { status: 409, title: 'The period still collects usage' },
 })

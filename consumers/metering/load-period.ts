@@ -1,5 +1,7 @@
 import { row, rows, type Tx } from '../../platform/db.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
+import { billableDays, billableEvents, billableHours } from './quarantine/billable.ts'
+import { loadQuarantined } from './quarantine/quarantined-usage.ts'
 import { type Booked, bookedBy, type TaxLine } from './rating/delta.ts'
 import type { InvoiceLine } from './rating/line.ts'
 import { needsEvents } from './rating/measure.ts'
@@ -47,6 +49,7 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
     levels: weighted.length === 0 ? [] : await loadLevels(tx, span, weighted),
     distinct: unique.length === 0 ? [] : await loadDistinct(tx, span, unique),
     events: single.length === 0 ? [] : await loadEvents(tx, span, single),
+    quarantined: await loadQuarantined(tx, tenant, start, end),
   }
 }
 
@@ -83,8 +86,8 @@ const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf
        trim_scale(sum(change))::text as change,
        trim_scale(sum(change_ms + change * (extract(epoch from (?::timestamptz[])[w] - hour) * 1000 - 3600000)))::text
          as change_ms
-     from (select *, width_bucket(hour, ?::timestamptz[]) as w from metering.rollups
-           where tenant = ? and hour >= ? and hour < ?) r
+     from (select *, width_bucket(hour, ?::timestamptz[]) as w from metering.rollups u
+           where tenant = ? and hour >= ? and hour < ? and ${billableHours('u')}) r
      group by w, meter, package, dimensions order by w, meter, package, dimensions`,
     [latestOf, ends, starts, tenant, start, end],
   )
@@ -92,8 +95,8 @@ const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf
 const loadLevels = (tx: Tx, { tenant, start }: Span, meters: readonly string[]) =>
   rows<OpeningLevel>(
     tx,
-    `select meter, package, dimensions, trim_scale(sum(change))::text as level from metering.rollups
-     where tenant = ? and hour < ? and meter = any(?::text[]) group by meter, package, dimensions`,
+    `select meter, package, dimensions, trim_scale(sum(change))::text as level from metering.rollups r
+     where tenant = ? and hour < ? and meter = any(?::text[]) and ${billableHours('r')} group by meter, package, dimensions`,
     [tenant, start, meters],
   )
 
@@ -102,8 +105,9 @@ const loadDistinct = (tx: Tx, { tenant, start, end, starts }: Span, meters: read
     tx,
     `select width_bucket(day::timestamptz, ?::timestamptz[]) - 1 as window, meter, package, dimensions, value_of as of,
        array_agg(distinct encode(value_key, 'hex')) as values
-     from metering.distinct_values
+     from metering.distinct_values d
      where tenant = ? and day >= ?::timestamptz::date and day < ?::timestamptz::date and meter = any(?::text[])
+       and ${billableDays('d')}
      group by 1, 2, 3, 4, 5`,
     [starts, tenant, start, end, meters],
   )
@@ -113,8 +117,8 @@ const loadEvents = (tx: Tx, { tenant, start, end, starts }: Span, meters: readon
     tx,
     `select width_bucket(at, ?::timestamptz[]) - 1 as window, meter, package, dimensions,
        to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, encode(record_key, 'hex') as id,
-       quantity::text from metering.priced_events
-     where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) order by at, record_key`,
+       quantity::text from metering.priced_events e
+     where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) and ${billableEvents('e')} order by at, record_key`,
     [starts, tenant, start, end, meters],
   )
 

@@ -1,24 +1,14 @@
-import { type Static, Type } from '@sinclair/typebox'
-import { isOperator, type Principal, scopeOf } from '../../../platform/auth/principal.ts'
-import { execute, row, rows, type Tx } from '../../../platform/db.ts'
+import { isOperator, scopeOf } from '../../../platform/auth/principal.ts'
+import { rows } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, everyone, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
-import { isUuid } from '../../../platform/uuid.ts'
-import { closed } from '../../../schemas/envelope.ts'
 import type { MeteringDeps } from '../deps.ts'
-import { billingError } from '../errors.ts'
-import { markUsed } from './mark-used.ts'
+import { DecisionBody, decideQuarantine, stateOfDecision } from './decide-quarantine.ts'
 import { type QuarantineUsage, usageUnder } from './usage-under.ts'
 
-const DecisionBody = closed({
-  decision: Type.Union([Type.Literal('release'), Type.Literal('write_off')]),
-  justification: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }),
-})
-type Decision = Static<typeof DecisionBody>
-const stateOfDecision = { release: 'released', write_off: 'written_off' } as const
 const STATES = ['quarantined', ...Object.values(stateOfDecision)]
 
 type QuarantineRow = {
@@ -80,27 +70,12 @@ export function quarantineRoutes(deps: MeteringDeps): Route[] {
 
   async function decide(call: Call): Promise<Answer> {
     const decision = checked(DecisionBody, jsonBody(call))
-    const body = await deps.allTenants.transaction((tx) => record(tx, call, decision))
+    const { principal, params } = call
+    const body = await deps.allTenants.transaction((tx) =>
+      decideQuarantine(tx, params.id ?? '', decision, principal, deps.now()),
+    )
     fault('quarantine.after-commit')
     return { status: 200, body }
-  }
-
-  async function record(tx: Tx, call: Call, { decision, justification }: Decision) {
-    const now = deps.now()
-    const found = await lockQuarantine(tx, call.params.id ?? '')
-    requireUndecided(found, call.principal)
-    const state = stateOfDecision[decision]
-    const by = `${call.principal.subject}@${call.principal.org}`
-    await execute(
-      tx,
-      `update metering.quarantines set state = ?, decided_by = ?, justification = ?, decided_at = ?
-       where partner = ? and id = ?`,
-      [state, by, justification, now, found.partner, found.id],
-    )
-    fault('quarantine.after-decision')
-    const marked = await markUsed(tx, found, now)
-    const periods = [...new Set(marked.map(({ period }) => period))].sort()
-    return { id: found.id, state, tenants: new Set(marked.map(({ tenant }) => tenant)).size, periods }
   }
 
   return [
@@ -119,20 +94,6 @@ export function quarantineRoutes(deps: MeteringDeps): Route[] {
       handle: decide,
     },
   ]
-}
-
-async function lockQuarantine(tx: Tx, id: string): Promise<QuarantineRow> {
-  const found = isUuid(id)
-    ? await row<QuarantineRow>(tx, `select ${columns} from metering.quarantines where id = ? for update`, [id])
-    : undefined
-  if (!found) throw httpError('not_found', 'no quarantine with this id')
-  return found
-}
-
-function requireUndecided({ partner, state, decided_by }: QuarantineRow, { org }: Principal): void {
-  if (partner === org)
-    throw billingError('quarantine_own_package', 'somebody outside your organisation must decide on this package')
-  if (state !== 'quarantined') throw billingError('quarantine_decided', `${decided_by} decided: ${state}`)
 }
 
 /** Who decided and why is between the publisher and the marketplace. */

@@ -1,6 +1,6 @@
 import { row, rows, type Tx } from '../../platform/db.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
-import { billableDays, billableEvents, billableHours } from './quarantine/billable.ts'
+import { billableDays, billableEvents, billableHours, LEVEL_STEPS } from './quarantine/billable.ts'
 import { loadQuarantined } from './quarantine/quarantined-usage.ts'
 import { type Booked, bookedBy, type TaxLine } from './rating/delta.ts'
 import type { InvoiceLine } from './rating/line.ts'
@@ -45,6 +45,7 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
       tx,
       span,
       metersOf(({ aggregation }) => aggregation === 'latest'),
+      weighted,
     ),
     levels: weighted.length === 0 ? [] : await loadLevels(tx, span, weighted),
     distinct: unique.length === 0 ? [] : await loadDistinct(tx, span, unique),
@@ -75,7 +76,12 @@ export async function loadSubscriptions(tx: Tx, tenant: string, start: Date, end
 }
 
 /** `latest` is looked for only where a charge asks for it: it costs a sort. */
-const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf: readonly string[]) =>
+const loadTotals = (
+  tx: Tx,
+  { tenant, start, end, starts, ends }: Span,
+  latestOf: readonly string[],
+  weighted: readonly string[],
+) =>
   rows<UsageTotal>(
     tx,
     `select w - 1 as window, meter, package, dimensions, trim_scale(sum(quantity))::text as quantity,
@@ -86,18 +92,28 @@ const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf
        trim_scale(sum(change))::text as change,
        trim_scale(sum(change_ms + change * (extract(epoch from (?::timestamptz[])[w] - hour) * 1000 - 3600000)))::text
          as change_ms
-     from (select *, width_bucket(hour, ?::timestamptz[]) as w from metering.rollups u
-           where tenant = ? and hour >= ? and hour < ? and ${billableHours('u')}) r
+     from (select *, width_bucket(hour, ?::timestamptz[]) as w from (
+             select hour, meter, package, dimensions, quantity, records, maximum, latest, latest_at, latest_key, change,
+               change_ms from metering.rollups u where tenant = ? and ${billableHours('u')}
+             ${weighted.length === 0 ? '' : `union all ${STEPS}`}) h
+           where hour >= ? and hour < ?) r
      group by w, meter, package, dimensions order by w, meter, package, dimensions`,
-    [latestOf, ends, starts, tenant, start, end],
+    [latestOf, ends, starts, tenant, ...(weighted.length === 0 ? [] : [tenant, weighted]), start, end],
   )
+
+/** Steps of a level as rows of hours: nothing is used by them. */
+const STEPS = `select hour, meter, package, dimensions, 0, 0, null, null, null, null, change, change * 3600000
+  from (${LEVEL_STEPS}) s`
 
 const loadLevels = (tx: Tx, { tenant, start }: Span, meters: readonly string[]) =>
   rows<OpeningLevel>(
     tx,
-    `select meter, package, dimensions, trim_scale(sum(change))::text as level from metering.rollups r
-     where tenant = ? and hour < ? and meter = any(?::text[]) and ${billableHours('r')} group by meter, package, dimensions`,
-    [tenant, start, meters],
+    `select meter, package, dimensions, trim_scale(sum(change))::text as level from (
+       select hour, meter, package, dimensions, change from metering.rollups r
+       where tenant = ? and meter = any(?::text[]) and ${billableHours('r')}
+       union all ${LEVEL_STEPS}) h
+     where hour < ? group by meter, package, dimensions`,
+    [tenant, meters, tenant, meters, start],
   )
 
 const loadDistinct = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>

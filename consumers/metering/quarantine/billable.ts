@@ -11,3 +11,15 @@ export const billableHours = (table: string): string => outside(table, `${table}
 export const billableEvents = (table: string): string => outside(table, `date_trunc('hour', ${table}.at)`, 'hour')
 /** Values that `unique` counts are kept by the day: of the day on which a quarantine begins none is billed. */
 export const billableDays = (table: string): string => outside(table, `${table}.day::timestamptz`, 'day')
+
+/**
+ * How the level that is billed steps down when a quarantine begins, and back to what is held when it ends: without it a
+ * level of before would be billed for ever. Hours, as if something had changed at their start; bindings: tenant, meters.
+ */
+export const LEVEL_STEPS = `select e.hour, r.meter, r.package, r.dimensions, sum(r.change) * e.sign as change
+  from metering.quarantines q
+  cross join lateral (values (date_trunc('hour', q.since), -1), (date_trunc('hour', q.until), 1)) as e (hour, sign)
+  join metering.rollups r on r.package = q.package and r.version = q.version and r.hour < e.hour
+  where q.state <> 'released' and r.tenant = ? and r.meter = any(?::text[])
+  group by q.partner, q.id, e.hour, e.sign, r.meter, r.package, r.dimensions
+  having sum(r.change) <> 0`

@@ -3,6 +3,9 @@ import { periodOf } from '../../../platform/utc-time.ts'
 import { markPeriods } from '../count-report.ts'
 import { oldestOpenMonth } from '../open-invoices.ts'
 
+/** A level that was reached in a month is billed in the months after it too. */
+const HELD_LEVEL = '$.charges[*] ? (@.aggregation == "weighted_sum")'
+
 export type UsedVersion = { package: string; version: string; since: Date | null }
 export type Marked = { tenant: string; period: string }
 
@@ -18,9 +21,16 @@ export async function markUsed(tx: Tx, { package: name, version, since }: UsedVe
   const found = await rows<Marked & { status: string }>(
     tx,
     `select i.tenant, i.period, i.status from metering.invoices i
-     join metering.used_versions u on u.tenant = i.tenant and u.period = i.period
-     where u.package = ? and u.version = ? and u.period >= ? order by i.tenant, i.period for update of i`,
-    [name, version, from],
+     where i.period >= ? and i.tenant in (select tenant from metering.used_versions where package = ? and version = ?)
+       and exists (
+         select 1 from metering.used_versions u
+         where u.tenant = i.tenant and u.package = ? and u.version = ? and (u.period = i.period or u.period < i.period
+           and exists (
+             select 1 from metering.subscriptions s
+             join metering.plans p on p.partner = s.partner and (p.id = s.plan_id or p.first_version = s.plan_id)
+             where s.tenant = u.tenant and s.package = u.package and jsonb_path_exists(p.body, ?::jsonpath))))
+     order by i.tenant, i.period for update of i`,
+    [from, name, version, name, version, HELD_LEVEL],
   )
   await execute(
     tx,

@@ -144,7 +144,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
       expireUsage(allTenants, now()),
     )
-    periodically(shared, 'measuring of quarantines', MINUTE_MS, measureQuarantines(allTenants, shared.metrics))
+    periodically(shared, 'measuring of quarantines', 5 * MINUTE_MS, measureQuarantines(allTenants, shared.metrics))
     const payments = startPayments(shared)
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps), ...payments.routes]
     return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), ...payments.checks] }

@@ -125,6 +125,14 @@ describe('producers/marketplace: taking versions back', () => {
     expect((await act(id, 'block', market.tokens.admin)).status).to.equal(200)
   })
 
+  it('sends the next version to a person once what a person approved is blocked', async () => {
+    const id = await published('approved-once')
+    const next = async (version: string) => (await market.upload({ name: 'approved-once', mode: 'manual', version })).id
+    await market.statusBecomes(await next('1.0.1'), 'published')
+    await block(id)
+    await market.statusBecomes(await next('1.0.2'), 'in_review')
+  })
+
   it('needs a reason', async () => {
     const id = await published('why')
     for (const json of [{}, { reason: '' }, { reason: ' ' }, { reason: 'x', more: 1 }]) {

@@ -78,6 +78,26 @@ describe('consumers/metering/quarantine', () => {
     expect(await world.list(world.reviewer, '?state=quarantined')).to.deep.equal([])
   })
 
+  it('asks once for a version that is yanked and then blocked, and again for one that was released', async () => {
+    await world.yanked('1.0.0')
+    at('2026-11-10T12:30:00Z')
+    await world.use('1.0.0', '4', '2026-11-10T11:00:00Z')
+    await world.blocked('1.0.0')
+    const [found, ...others] = await world.list()
+    expect(others).to.deep.equal([])
+    expect(found).to.include({ cause: 'blocked', reason: 'Sends secrets.', since: '2026-11-10T10:30:00.000Z' })
+    await world.yanked('1.1.0')
+    await world.decideOn('1.1.0', 'release')
+    at('2026-11-10T14:30:00Z')
+    await world.use('1.1.0', '2', '2026-11-10T13:59:00Z')
+    await world.blocked('1.1.0')
+    expect((await world.use('1.1.0', '8', '2026-11-10T14:00:00Z')).status).to.equal('quarantined')
+    expect(await total()).to.equal('1.00')
+    expect(
+      (await world.list(world.reviewer, '?state=quarantined')).map(({ version, since }) => [version, since]),
+    ).to.deep.include(['1.1.0', '2026-11-10T14:30:00.000Z'])
+  })
+
   it('takes an issued month back on the next invoice, and bills it again once it is released', async () => {
     await world.use('1.0.0', '4', '2026-11-10T10:00:00Z')
     at('2026-12-01T01:00:00Z')

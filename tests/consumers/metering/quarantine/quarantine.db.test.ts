@@ -34,6 +34,12 @@ describe('consumers/metering/quarantine', () => {
     const invoice = await november()
     expect(invoice.subtotal).to.equal('21.00')
     expect(quarantinedOf(invoice)).to.deep.equal([['1.0.0', '20', 'yanked']])
+    const { body } = await world.billing.call<{ usage: { quantity: string; hours: object[] } }>(
+      'GET',
+      `/billing/invoice/acme/lines/${invoice.lines[0]?.id}/explain?period=2026-11`,
+      { as: world.billing.tokens.acme },
+    )
+    expect(body.usage.quantity).to.equal('42')
   })
 
   it('bills no usage of a rejected version, whenever it was', async () => {

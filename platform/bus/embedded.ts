@@ -1,5 +1,5 @@
 import type { Topic } from '../../schemas/topics.ts'
-import { type Db, rows, type Server } from '../db.ts'
+import type { Db, Server } from '../db.ts'
 import { messageOf } from '../errors.ts'
 import { fault } from '../fault.ts'
 import type { Log } from '../log.ts'
@@ -22,7 +22,7 @@ type Options = { server: Server; log: Log; dbFor: (group: string) => Db; appende
 /** Poll floor; a wake-up in this process comes sooner. Four idle groups at this pace cost well under 1 % of a core. */
 const IDLE_POLL_MS = 250
 /** After a wake-up the event may still hide behind an older open transaction, so look again soon, then less often. */
-const EAGER_DELAYS_MS = [0, 2, 5, 10, 20, 40, 80]
+const EAGER_DELAYS_MS = [0, 2, 5, 10, 20, 20, 20, 20, 40, 40, 80]
 const RETRY_AFTER_ERROR_MS = 500
 /** Of one partition at a time: a backlog of the largest reports must not fill the memory. One record always fits. */
 const MAX_FETCH_BYTES = 4_000_000
@@ -159,10 +159,8 @@ async function readPositions(db: Db, options: ConsumeOptions): Promise<Map<strin
 
 /** One statement, one snapshot: the fence and the rows it guards must not come from two. */
 async function fetchBatches(db: Db, positions: Map<string, string>, max: number): Promise<Batch[]> {
-  const found = await db.transaction((tx) =>
-    rows<LogRow>(
-      tx,
-      `select c.topic, c.partition, e.xid::text, e.pos, e.key, e.headers, e.value, e.recorded_at
+  const found = await db.query<LogRow>(
+    `select c.topic, c.partition, e.xid::text, e.pos, e.key, e.headers, e.value, e.recorded_at
        from unnest(?::text[], ?::int[], ?::text[], ?::bigint[]) as c (topic, partition, xid, pos)
        cross join lateral (
          select * from (
@@ -174,8 +172,7 @@ async function fetchBatches(db: Db, positions: Map<string, string>, max: number)
              order by l.xid, l.pos limit ?) l) r
          where r.before < ?) e
        order by c.topic, c.partition, e.xid, e.pos`,
-      [...columns(positions), max, MAX_FETCH_BYTES],
-    ),
+    [...columns(positions), max, MAX_FETCH_BYTES],
   )
   const batches = new Map<string, Batch>()
   for (const found_ of found) {

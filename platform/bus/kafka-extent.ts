@@ -1,6 +1,6 @@
 import type { Topic } from '../../schemas/topics.ts'
 import type { Extent } from './bus.ts'
-import type { Admin } from './kafka.ts'
+import type { Admin } from './kafka-admin.ts'
 import { type Watermarks, watermarks } from './kafka-places.ts'
 
 /** How many records each topic holds, and when the newest came. */

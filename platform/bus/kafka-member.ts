@@ -31,11 +31,11 @@ type Places = Map<string, Place>
 
 /** A dead process is noticed after this; a false alarm only costs a rebalance, the cursor keeps effects single. */
 const SESSION_TIMEOUT_MS = 10_000
-const HEARTBEAT_MS = 1_000
+const HEARTBEAT_MS = 2_000
 /** Heartbeats go on this long while one batch is applied, as `max.poll.interval.ms` bounds it in other clients. */
 const MAX_APPLY_MS = 300_000
 /** How long a fetch waits for records; it answers at once when there are any, and stopping waits for it. */
-const FETCH_WAIT_MS = 500
+const FETCH_WAIT_MS = 1_000
 const RETRY_AFTER_ERROR_MS = 500
 const HINT_EVERY_MS = 1_000
 const LEAVE_TIMEOUT_MS = 5_000

@@ -63,7 +63,7 @@ export type RunnerOptions = {
   watchTimes?: WatchTimes
 }
 
-const REDRIVE_MS = 1_000
+const REDRIVE_MS = 2_000
 /** A stopped group holds its batch this long; then the bus asks again, so that no lease of it runs out. */
 const STOPPED_WAIT_MS = 60_000
 const BEHIND = { code: PARKED, reason: 'waits behind a dead letter of its key', attempts: 0 }

@@ -51,7 +51,8 @@ export async function invoicesFound({ world: { owner } }: Stage, tenants: readon
     events: number
   }>(
     `select i.tenant, convert_from(i.body, 'UTF8')::jsonb->>'total' as total,
-       (select count(distinct posting_id)::int from metering.ledger l where l.invoice_id = i.id) as postings,
+       (select count(distinct posting_id)::int from metering.ledger l
+         where l.invoice_id = i.id and l.kind = 'invoice') as postings,
        (select sum(amount)::numeric(40,2)::text from metering.ledger l
         where l.invoice_id = i.id and account = 'tenant_receivable') as receivable,
        (select coalesce(sum(amount), 0)::numeric(40,2)::text from metering.ledger l where l.invoice_id = i.id) as off,

@@ -14,6 +14,7 @@ const tenantsOf = (name: string) => ['a', 'b'].map((letter) => `${name}-${letter
 export function collecting(stage: Stage): Driving {
   let fake: FakeStripe | undefined
   let telling: Promise<boolean> | undefined
+  let closing = false
   const all: string[] = []
   const stripe = () => fake as FakeStripe
   return {
@@ -27,17 +28,21 @@ export function collecting(stage: Stage): Driving {
       await tenantsWithUsage(stage, server, all)
     },
     async push(server) {
-      telling ??= tellUntil(stage, stripe(), server, all)
+      // Over all deaths, however many there are.
+      telling ??= tellUntil(stage, stripe(), server, all, () => !closing)
       await issue(stage, server)
     },
     async finish(last, name) {
       await issue(stage, last)
-      const paid = await tellUntil(stage, stripe(), last, tenantsOf(name))
+      const deadline = performance.now() + LIMIT_MS
+      const inTime = () => last.alive() && performance.now() < deadline
+      const paid = await tellUntil(stage, stripe(), last, tenantsOf(name), inTime)
       const finding = await found(stage, stripe(), tenantsOf(name))
       if (!paid) finding.wrong.push(`not all were sent and paid within ${LIMIT_MS} ms`)
       return finding
     },
     async close() {
+      closing = true
       await telling
       await fake?.close()
     },
@@ -45,9 +50,14 @@ export function collecting(stage: Stage): Driving {
 }
 
 /** Posts `invoice.paid` for whatever was finalized. True once every tenant's invoice is known to be paid. */
-async function tellUntil(stage: Stage, fake: FakeStripe, running: Server, tenants: readonly string[]) {
-  const deadline = performance.now() + LIMIT_MS
-  while (running.alive() && performance.now() < deadline) {
+async function tellUntil(
+  stage: Stage,
+  fake: FakeStripe,
+  running: Server,
+  tenants: readonly string[],
+  goesOn: () => boolean,
+): Promise<boolean> {
+  while (goesOn()) {
     const [known] = await stage.world.owner.query<{ n: number }>(
       "select count(*)::int as n from metering.payment_states where state = 'paid' and tenant = any(?::text[])",
       [tenants],

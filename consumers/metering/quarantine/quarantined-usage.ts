@@ -1,5 +1,15 @@
-import { rows, type Tx } from '../../../platform/db.ts'
+import { row, rows, type Tx } from '../../../platform/db.ts'
 import type { QuarantinedUsage } from '../rating/usage.ts'
+
+/** Whether a tenant has usage of a version that is not billed: for most there is nothing to leave out, or to look for. */
+export const hasQuarantined = async (tx: Tx, tenant: string): Promise<boolean> =>
+  (await row(
+    tx,
+    `select 1 from metering.quarantines q
+     join metering.used_versions u on u.package = q.package and u.version = q.version
+     where u.tenant = ? and q.state <> 'released' limit 1`,
+    [tenant],
+  )) !== undefined
 
 /** What was counted for a tenant from `start` to `end` and is not billed, by quarantine and meter. */
 export const loadQuarantined = (tx: Tx, tenant: string, start: Date, end: Date): Promise<QuarantinedUsage[]> =>

@@ -19,6 +19,7 @@ import { type AwsDeps, sendAwsUsage } from './consumers/metering/payments/send-a
 import { sendCreditNotes } from './consumers/metering/payments/send-credit-notes.ts'
 import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
 import { openStripe } from './consumers/metering/payments/stripe.ts'
+import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import type { AtomSettings } from './deploy/settings.ts'
@@ -147,6 +148,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
       expireUsage(allTenants, now()),
     )
+    periodically(shared, 'measuring of quarantines', 5 * MINUTE_MS, measureQuarantines(allTenants, shared.metrics))
     const payments = startPayments(shared)
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps), ...payments.routes]
     return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), ...payments.checks] }

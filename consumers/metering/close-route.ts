@@ -6,9 +6,18 @@ import { periodBounds } from '../../platform/utc-time.ts'
 import type { MeteringDeps } from './deps.ts'
 import { collectionEnds } from './issue.ts'
 import { LIFE_TABLES } from './life/stored-life.ts'
+import { undecidedIn } from './quarantine/usage-under.ts'
 
 type Counts = Record<
-  'unbilled' | 'late' | 'unbalanced' | 'issued' | 'awaiting_approval' | 'parked' | 'issue_failed' | 'unsent',
+  | 'unbilled'
+  | 'late'
+  | 'unbalanced'
+  | 'quarantined'
+  | 'issued'
+  | 'awaiting_approval'
+  | 'parked'
+  | 'issue_failed'
+  | 'unsent',
   number
 >
 
@@ -44,12 +53,13 @@ export function closeRoute(deps: MeteringDeps): Route {
              ${LIFE_COUNTS},
              (select count(*)::int from (
                 select 1 from metering.ledger l join metering.invoices i on i.tenant = l.tenant and i.id = l.invoice_id
-                where i.period = ? group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced`,
-          [period, period, period, ...Array(LIFE_COUNTED).fill(period), period],
+                where i.period = ? group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced,
+             (${undecidedIn}) as quarantined`,
+          [period, period, period, ...Array(LIFE_COUNTED).fill(period), period, period],
         ),
       { scope: scopeOf(call.principal) },
     )
-    const { unbilled = 0, late = 0, unbalanced = 0, issued = 0, unsent = 0 } = counts ?? {}
+    const { unbilled = 0, late = 0, unbalanced = 0, quarantined = 0, issued = 0, unsent = 0 } = counts ?? {}
     const listed = (state: string) => ({ invoices: `/billing/invoices?state=${state}&period=${period}` })
     const waiting = (state: 'awaiting_approval' | 'parked' | 'issue_failed', action: string) =>
       check(state, counts?.[state] ?? 0, action, listed(state))
@@ -68,6 +78,9 @@ export function closeRoute(deps: MeteringDeps): Route {
       check('late', late, 'the next invoice of these tenants bills the difference', { invoices: '/billing/invoices' }),
       check('unbalanced', unbalanced, 'stop: a posting that does not balance was not made by this system', {
         ledger: '/billing/ledger',
+      }),
+      check('quarantined', quarantined, 'a reviewer releases the usage of these package versions or writes it off', {
+        quarantines: '/billing/quarantines?state=quarantined',
       }),
     ]
     // Books are closed by what was billed and balances; invoices may be sent by other means than ours.

@@ -8,12 +8,13 @@ import { keptOf } from './kept-dimensions.ts'
 import { type Keyed, keyOf, packageName } from './keyed-record.ts'
 import { loadSubscriptions } from './load-period.ts'
 import { markStale } from './open-invoices.ts'
+import { noteUsedVersions, quarantinedAmong } from './quarantine/used-versions.ts'
 import { groupBy } from './rating/group-by.ts'
 import type { KeptDimensions } from './rating/kept.ts'
 import { unpricedAmong as unpricedAmongUsage } from './rating/rate-period.ts'
 
 export type Report = Envelope<Parameters<typeof usageReported.create>[0]>
-type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' }
+type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' | 'quarantined' }
 
 /**
  * Counts a report: what (tenant, id) has not been seen is added to its hour, all else becomes an exception on the
@@ -28,12 +29,16 @@ export async function countReport(
   const { fresh, exceptions, kept } = await countRecords(tx, 'metering', report)
   await keepSingly(tx, tenant, fresh, kept)
   fault('count.after-rollups')
-  const late = await markPeriods(tx, tenant, fresh, now)
+  await noteUsedVersions(tx, tenant, fresh)
+  const late = await markPeriods(tx, tenant, [...new Set(fresh.map(({ record }) => period(record)))].sort(), now)
   fault('count.after-marks')
+  const quarantined = await quarantinedAmong(tx, fresh)
+  exceptions.push(...[...quarantined.keys()].map((index) => ({ index, status: 'quarantined' as const })))
+  const billed = fresh.filter(({ index }) => !quarantined.has(index))
   exceptions.push(
-    ...fresh.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
+    ...billed.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
   )
-  exceptions.push(...(await unpricedAmong(tx, tenant, fresh, late, kept)))
+  exceptions.push(...(await unpricedAmong(tx, tenant, billed, late, kept)))
   await execute(
     tx,
     `insert into metering.reports (tenant, report_id, reporter, received_at, record_count, indexes, root)
@@ -42,9 +47,15 @@ export async function countReport(
   )
   await execute(
     tx,
-    `insert into metering.exceptions (tenant, report_id, record_index, status)
-     select ?, ?, i, s from unnest(?::int[], ?::text[]) as e (i, s) on conflict do nothing`,
-    [tenant, report_id, exceptions.map(({ index }) => index), exceptions.map(({ status }) => status)],
+    `insert into metering.exceptions (tenant, report_id, record_index, status, quarantine)
+     select ?, ?, i, s, q from unnest(?::int[], ?::text[], ?::uuid[]) as e (i, s, q) on conflict do nothing`,
+    [
+      tenant,
+      report_id,
+      exceptions.map(({ index }) => index),
+      exceptions.map(({ status }) => status),
+      exceptions.map(({ index, status }) => (status === 'quarantined' ? quarantined.get(index) : null)),
+    ],
   )
   return { counted: fresh.length, exceptions }
 }
@@ -99,8 +110,7 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
  * Open months are to be rated again; issued ones never change: their usage is late, and the first open
  * month after them bills the difference. Returns the issued ones.
  */
-async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now: Date): Promise<Set<string>> {
-  const periods = [...new Set(fresh.map(({ record }) => period(record)))].sort()
+export async function markPeriods(tx: Tx, tenant: string, periods: readonly string[], now: Date): Promise<Set<string>> {
   if (periods.length === 0) return new Set()
   await markStale(tx, tenant, periods)
   const issued = await rows<{ period: string }>(

@@ -16,5 +16,7 @@ export const billingError = defineErrors({
   contract_exists: { status: 409, title: 'The partner has a contract from this month already' },
   contract_in_past: { status: 409, title: 'A contract never changes months that have begun' },
   journal_unbalanced: { status: 409, title: 'The journal does not balance' },
+  quarantine_decided: { status: 409, title: 'The quarantine was decided already' },
+  quarantine_own_package: { status: 403, title: 'A reviewer cannot decide on a package of its own organisation' },
   period_open: { status: 409, title: 'The period still collects usage' },
 })

@@ -2,6 +2,7 @@ import { rows, type Tx } from '../../platform/db.ts'
 import { decimal, formatDecimal } from '../../platform/decimal.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
 import { loadPeriod } from './load-period.ts'
+import { billableHours } from './quarantine/billable.ts'
 import { currencyDigits } from './rating/currency.ts'
 import { linesOf } from './rating/delta.ts'
 import type { InvoiceLine } from './rating/line.ts'
@@ -9,7 +10,14 @@ import { passes } from './rating/measure.ts'
 import { payers, ratePeriod } from './rating/rate-period.ts'
 import type { Dimensions, Subscription } from './rating/usage.ts'
 
-type Hour = { hour: Date; package: string; dimensions: Dimensions; quantity: string; records: number }
+type Hour = {
+  hour: Date
+  package: string
+  version: string
+  dimensions: Dimensions
+  quantity: string
+  records: number
+}
 type Posting = { posting_id: string; account: string; partner: string | null; currency: string; amount: string }
 
 /**
@@ -55,8 +63,10 @@ async function hoursOf(
   const { start, end } = periodBounds(line.period)
   const found = await rows<Hour>(
     tx,
-    `select hour, package, dimensions, trim_scale(quantity)::text as quantity, records::float8 as records
-     from metering.rollups where tenant = ? and hour >= ? and hour < ? and meter = ? order by hour, package, dimensions`,
+    `select hour, package, version, dimensions, trim_scale(quantity)::text as quantity, records::float8 as records
+     from metering.rollups r
+     where tenant = ? and hour >= ? and hour < ? and meter = ? and ${billableHours('r')}
+     order by hour, package, version, dimensions`,
     [tenant, line.from ?? start, line.to ?? end, line.meter],
   )
   return found.filter((one) => payer(line.meter ?? '', one.package) === subscription)

@@ -13,6 +13,8 @@ import { onUsageReported } from './on-usage-reported.ts'
 import { onWpkPublished } from './on-wpk-published.ts'
 import { planRoutes } from './plan-routes.ts'
 import { previewRoute } from './preview-route.ts'
+import { onWithdrawn } from './quarantine/on-withdrawn.ts'
+import { quarantineRoutes } from './quarantine/quarantine-routes.ts'
 import { receiptRoute } from './receipt-routes.ts'
 import { subscriptionRoutes } from './subscription-routes.ts'
 
@@ -29,10 +31,12 @@ export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   receiptRoute(deps),
   ledgerRoute(deps),
   closeRoute(deps),
+  ...quarantineRoutes(deps),
 ]
 
 /** What metering reacts to, as the consumer group `metering`. */
 export const meteringHandlers = (metrics: Metrics, deps: Pick<MeteringDeps, 'now'>): Handler[] => [
   onUsageReported(metrics, deps.now),
-  onWpkPublished,
+  onWpkPublished(deps.now),
+  ...onWithdrawn(deps.now),
 ]

@@ -69,6 +69,7 @@ export function invoiceBody(
     credits_applied: zeroLike(rated.total),
     amount_due: rated.total,
     unpriced: rated.unpriced.map(({ meter, package: of, quantity }) => ({ meter, package: of || null, quantity })),
+    quarantined: rated.quarantined.map(({ version, ...one }) => ({ ...one, version: version || null })),
     as_of: asOf.toISOString(),
   }
 }

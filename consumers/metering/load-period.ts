@@ -1,5 +1,7 @@
 import { row, rows, type Tx } from '../../platform/db.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
+import { billableDays, billableEvents, billableHours, LEVEL_STEPS } from './quarantine/billable.ts'
+import { hasQuarantined, loadQuarantined } from './quarantine/quarantined-usage.ts'
 import { type Booked, bookedBy, type TaxLine } from './rating/delta.ts'
 import type { InvoiceLine } from './rating/line.ts'
 import { needsEvents } from './rating/measure.ts'
@@ -15,7 +17,15 @@ import {
   windowsOf,
 } from './rating/usage.ts'
 
-type Span = { tenant: string; start: Date; end: Date; starts: readonly Date[]; ends: readonly Date[] }
+/** `whole`: nothing of the tenant's is quarantined, so that no row has to be looked at for it. */
+type Span = {
+  tenant: string
+  start: Date
+  end: Date
+  starts: readonly Date[]
+  ends: readonly Date[]
+  whole: boolean
+}
 
 /**
  * A tenant's usage and subscriptions of a month, as rating takes them. At most 744 rows a meter and combination of the
@@ -25,7 +35,9 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
   const { start, end } = periodBounds(period)
   const subscriptions = await loadSubscriptions(tx, tenant, start, end)
   const windows = windowsOf(start, end, subscriptions)
-  const span = { tenant, start, end, starts: windows.map(({ from }) => from), ends: windows.map(({ to }) => to) }
+  const whole = !(await hasQuarantined(tx, tenant))
+  const [starts, ends] = [windows.map(({ from }) => from), windows.map(({ to }) => to)]
+  const span = { tenant, start, end, starts, ends, whole }
   const charges = subscriptions.flatMap(({ versions }) => versions.flatMap(({ plan }) => metered(plan)))
   const metersOf = (wanted: (charge: MeteredCharge) => boolean) => [
     ...new Set(charges.filter(wanted).map(({ meter }) => meter)),
@@ -43,10 +55,12 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
       tx,
       span,
       metersOf(({ aggregation }) => aggregation === 'latest'),
+      weighted,
     ),
     levels: weighted.length === 0 ? [] : await loadLevels(tx, span, weighted),
     distinct: unique.length === 0 ? [] : await loadDistinct(tx, span, unique),
     events: single.length === 0 ? [] : await loadEvents(tx, span, single),
+    quarantined: whole ? [] : await loadQuarantined(tx, tenant, start, end),
   }
 }
 
@@ -72,8 +86,14 @@ export async function loadSubscriptions(tx: Tx, tenant: string, start: Date, end
 }
 
 /** `latest` is looked for only where a charge asks for it: it costs a sort. */
-const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf: readonly string[]) =>
-  rows<UsageTotal>(
+const loadTotals = (
+  tx: Tx,
+  { tenant, start, end, starts, ends, whole }: Span,
+  latestOf: readonly string[],
+  weighted: readonly string[],
+) => {
+  const steps = !whole && weighted.length > 0
+  return rows<UsageTotal>(
     tx,
     `select w - 1 as window, meter, package, dimensions, trim_scale(sum(quantity))::text as quantity,
        sum(records)::int8::float8 as records, trim_scale(max(maximum))::text as maximum,
@@ -83,38 +103,50 @@ const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf
        trim_scale(sum(change))::text as change,
        trim_scale(sum(change_ms + change * (extract(epoch from (?::timestamptz[])[w] - hour) * 1000 - 3600000)))::text
          as change_ms
-     from (select *, width_bucket(hour, ?::timestamptz[]) as w from metering.rollups
-           where tenant = ? and hour >= ? and hour < ?) r
+     from (select *, width_bucket(hour, ?::timestamptz[]) as w from (
+             select hour, meter, package, dimensions, quantity, records, maximum, latest, latest_at, latest_key, change,
+               change_ms from metering.rollups u where tenant = ? and ${whole || billableHours('u')}
+             ${steps ? `union all ${STEPS}` : ''}) h
+           where hour >= ? and hour < ?) r
      group by w, meter, package, dimensions order by w, meter, package, dimensions`,
-    [latestOf, ends, starts, tenant, start, end],
+    [latestOf, ends, starts, tenant, ...(steps ? [tenant, weighted] : []), start, end],
   )
+}
 
-const loadLevels = (tx: Tx, { tenant, start }: Span, meters: readonly string[]) =>
+/** Steps of a level as rows of hours: nothing is used by them. */
+const STEPS = `select hour, meter, package, dimensions, 0, 0, null, null, null, null, change, change * 3600000
+  from (${LEVEL_STEPS}) s`
+
+const loadLevels = (tx: Tx, { tenant, start, whole }: Span, meters: readonly string[]) =>
   rows<OpeningLevel>(
     tx,
-    `select meter, package, dimensions, trim_scale(sum(change))::text as level from metering.rollups
-     where tenant = ? and hour < ? and meter = any(?::text[]) group by meter, package, dimensions`,
-    [tenant, start, meters],
+    `select meter, package, dimensions, trim_scale(sum(change))::text as level from (
+       select hour, meter, package, dimensions, change from metering.rollups r
+       where tenant = ? and meter = any(?::text[]) and ${whole || billableHours('r')}
+       ${whole ? '' : `union all ${LEVEL_STEPS}`}) h
+     where hour < ? group by meter, package, dimensions`,
+    [tenant, meters, ...(whole ? [] : [tenant, meters]), start],
   )
 
-const loadDistinct = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>
+const loadDistinct = (tx: Tx, { tenant, start, end, starts, whole }: Span, meters: readonly string[]) =>
   rows<DistinctValues>(
     tx,
     `select width_bucket(day::timestamptz, ?::timestamptz[]) - 1 as window, meter, package, dimensions, value_of as of,
        array_agg(distinct encode(value_key, 'hex')) as values
-     from metering.distinct_values
+     from metering.distinct_values d
      where tenant = ? and day >= ?::timestamptz::date and day < ?::timestamptz::date and meter = any(?::text[])
+       and ${whole || billableDays('d')}
      group by 1, 2, 3, 4, 5`,
     [starts, tenant, start, end, meters],
   )
 
-const loadEvents = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>
+const loadEvents = (tx: Tx, { tenant, start, end, starts, whole }: Span, meters: readonly string[]) =>
   rows<UsageEvent>(
     tx,
     `select width_bucket(at, ?::timestamptz[]) - 1 as window, meter, package, dimensions,
        to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, encode(record_key, 'hex') as id,
-       quantity::text from metering.priced_events
-     where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) order by at, record_key`,
+       quantity::text from metering.priced_events e
+     where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) and ${whole || billableEvents('e')} order by at, record_key`,
     [starts, tenant, start, end, meters],
   )
 

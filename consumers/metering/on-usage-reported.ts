@@ -14,6 +14,7 @@ const TABLES = [
   'exceptions',
   'invoices',
   'late_periods',
+  'used_versions',
 ].map((name) => `metering.${name}`)
 
 /** A report of usage is counted; the invoice that changes with it is rated shortly after (`refresh.ts`). */

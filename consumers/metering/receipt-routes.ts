@@ -31,7 +31,10 @@ export function receiptRoute(deps: MeteringDeps): Route {
         if (!first) throw unknown()
         const exceptions = await rows<ExceptionRow>(
           tx,
-          'select tenant, record_index, status from metering.exceptions where report_id = ? order by tenant, record_index',
+          `select e.tenant, e.record_index,
+             case when e.status = 'quarantined' and q.state = 'released' then 'counted' else e.status end as status
+           from metering.exceptions e left join metering.quarantines q on q.id = e.quarantine
+           where e.report_id = ? order by e.tenant, e.record_index`,
           [id],
         )
         return { status: 200, body: receiptOf(id, reports, exceptions) }

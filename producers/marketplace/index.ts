@@ -9,12 +9,14 @@ import { packageRoutes } from './packages.ts'
 import { reviewRoutes } from './reviews.ts'
 import { readAllKeys, signingKeyRoutes } from './signing-keys.ts'
 import { uploadRoute } from './upload.ts'
+import { withdrawalRoutes } from './withdrawals.ts'
 
 /** Every call of port 8050. `allTenants` is the pool of the marketplace's own role. */
 export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[] => [
   uploadRoute(deps, readAllKeys({ db: allTenants })),
   ...packageRoutes(deps),
   ...reviewRoutes(deps),
+  ...withdrawalRoutes(deps),
   ...signingKeyRoutes(deps),
   ...apiKeyRoutes(deps),
 ]

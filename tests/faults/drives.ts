@@ -9,6 +9,7 @@ import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
+import { withdrawing } from './withdrawals.ts'
 import type { Running } from './world.ts'
 
 /**
@@ -34,6 +35,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   poison: (stage) => poison(stage),
   packages: (stage) => packages(stage),
   reviews: (stage) => reviews(stage),
+  withdrawals: (stage) => withdrawing(stage),
   issue: (stage) => issuing(stage),
   payments: (stage) => collecting(stage),
   credits: (stage) => crediting(stage),

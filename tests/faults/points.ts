@@ -1,9 +1,19 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, issuing invoices, collecting them, taking them back, metering to AWS, or rebuilding a
- * projection.
+ * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, giving
+ * credit for them, metering to AWS, or rebuilding a projection.
  */
-export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'credits' | 'aws' | 'rebuild'
+export type Drive =
+  | 'usage'
+  | 'poison'
+  | 'packages'
+  | 'reviews'
+  | 'withdrawals'
+  | 'issue'
+  | 'payments'
+  | 'credits'
+  | 'aws'
+  | 'rebuild'
 export type Point = {
   name: string
   drive: Drive
@@ -61,6 +71,12 @@ export const points: readonly Point[] = [
   { name: 'review.after-decision', drive: 'reviews' },
   { name: 'review.before-commit', drive: 'reviews' },
   { name: 'review.after-commit', drive: 'reviews' },
+  { name: 'withdrawal.after-version', drive: 'withdrawals' },
+  { name: 'withdrawal.before-commit', drive: 'withdrawals' },
+  { name: 'withdrawal.after-commit', drive: 'withdrawals' },
+  { name: 'quarantine.after-row', drive: 'withdrawals' },
+  { name: 'quarantine.after-decision', drive: 'withdrawals' },
+  { name: 'quarantine.after-commit', drive: 'withdrawals' },
   { name: 'replay.before-commit', drive: 'rebuild' },
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },

@@ -26,6 +26,7 @@ function asInvoice(note: CreditNote): ReturnType<typeof invoiceBody> {
     credits_applied: formatDecimal(0n, currencyDigits(currency)),
     amount_due: total,
     unpriced: [],
+    quarantined: [],
     as_of: issued_at,
   }
 }

@@ -5,7 +5,7 @@ import { groupBy } from './group-by.ts'
 import type { InvoiceLine, Part } from './line.ts'
 import { type RatedPeriod, ratePeriod } from './rate-period.ts'
 import type { TaxAmount } from './taxes.ts'
-import type { PeriodUsage } from './usage.ts'
+import type { PeriodUsage, QuarantinedUsage } from './usage.ts'
 
 /** An issued period that got usage afterwards, with what issued invoices have booked for it so far. */
 export type LatePeriod = { usage: PeriodUsage; booked: Booked }
@@ -20,6 +20,8 @@ export type RatedInvoice = {
   shares: { partner: string; gross: string; partner_share: string; platform_fee: string; tax: string }[]
   usage: { meter: string; package: string | null; quantity: string; amount: string | null }[]
   unpriced: { meter: string; package: string; quantity: string }[]
+  /** Of the month and of the late ones that are corrected here. */
+  quarantined: (QuarantinedUsage & { period: string })[]
   /** What credits may pay for, by charge. Not part of the invoice's text. */
   parts: Part[]
 }
@@ -61,6 +63,9 @@ export function rateInvoice(current: PeriodUsage, late: readonly LatePeriod[], p
     shares: sharesOf(lines, taxes, current.period, policy, digits),
     usage: usageOf(rated, digits),
     unpriced: unpricedOf(rated),
+    quarantined: [current, ...late.map(({ usage }) => usage)].flatMap(({ period, quarantined = [] }) =>
+      quarantined.map((one) => ({ ...one, period })),
+    ),
     parts: [...rated.sold.flatMap(({ parts }) => parts), ...lines.slice(rated.lines.length).map(partOf)],
   }
 }

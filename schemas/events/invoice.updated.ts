@@ -24,6 +24,9 @@ export const InvoiceSnapshot = closed({
   subtotal: DecimalText,
   tax: DecimalText,
   total: DecimalText,
+  /** What prepaid credits pay of the total, and what is left of it to pay. */
+  credits_applied: Type.Optional(DecimalText),
+  amount_due: Type.Optional(DecimalText),
   shares: Type.Array(InvoiceShare),
   usage: Type.Array(
     closed({

@@ -8,6 +8,7 @@ import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
+import { deducting } from './wallets.ts'
 import type { Running } from './world.ts'
 
 /**
@@ -36,6 +37,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   issue: (stage) => issuing(stage),
   payments: (stage) => collecting(stage),
   aws: (stage) => metering(stage),
+  credits: (stage) => deducting(stage),
   rebuild: (stage) => rebuilding(stage),
 }
 

@@ -1,9 +1,9 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, issuing invoices, collecting them, metering to AWS, or rebuilding a
- * projection.
+ * publication, the review of packages that wait for one, issuing invoices, collecting them, metering to AWS, deducting
+ * from prepaid credits, or rebuilding a projection.
  */
-export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'aws' | 'rebuild'
+export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'aws' | 'credits' | 'rebuild'
 export type Point = {
   name: string
   drive: Drive
@@ -49,6 +49,9 @@ export const points: readonly Point[] = [
   { name: 'payments.after-fact', drive: 'payments' },
   { name: 'payments.aws-after-plan', drive: 'aws' },
   { name: 'payments.aws-after-send', drive: 'aws' },
+  { name: 'credits.after-grant', drive: 'credits' },
+  { name: 'credits.after-posting', drive: 'credits' },
+  { name: 'credits.after-deduction', drive: 'credits' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },

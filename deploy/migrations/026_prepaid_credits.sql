@@ -35,14 +35,6 @@ create index credits_expiring on metering.credits (expires_at) where open;
 create index credits_newest on metering.credits (id desc);
 comment on table metering.credits is 'prepaid credits of tenants and what is left of them [account]';
 
--- One row a tenant and currency, locked first by whatever takes credits: uses of one wallet follow each other.
-create table metering.credit_wallets (
-  tenant text not null references platform.orgs,
-  currency text not null,
-  primary key (tenant, currency)
-);
-comment on table metering.credit_wallets is 'locks of prepaid credits [configuration]';
-
 create table metering.credit_movements (
   tenant text not null,
   credit_id uuid not null,
@@ -81,7 +73,7 @@ comment on table metering.credit_deductions is 'deductions that took prepaid cre
 do $$
 declare name text;
 begin
-  foreach name in array array['credits', 'credit_wallets', 'credit_movements', 'credit_deductions'] loop
+  foreach name in array array['credits', 'credit_movements', 'credit_deductions'] loop
     execute format('alter table metering.%I enable row level security', name);
     execute format('alter table metering.%I force row level security', name);
     execute format('create policy consumer on metering.%I to atom_metering using (true) with check (true)', name);
@@ -92,5 +84,3 @@ begin
   end loop;
 end $$;
 grant update (used, expired, voided, on_account, void_reason) on metering.credits to atom_metering;
--- `for update` asks for the right to change a row; nothing of a wallet ever changes.
-grant update on metering.credit_wallets to atom_metering;

@@ -22,13 +22,14 @@ type Stored = { id: string; amount: string; meter: string | null; package: strin
  * lock, one change of each credit and one posting for all of them.
  */
 export async function deductAll(tx: Tx, tenant: string, asked: readonly Deduction[], at: Date): Promise<Outcome[]> {
-  if (!(await lockWallet(tx, tenant)) && !(await row(tx, 'select 1 from platform.orgs where org = ?', [tenant])))
-    return asked.map(() => ({ is: 'tenant_unknown' }))
+  await lockWallet(tx, tenant)
   const currency = await currencyOf(tx, tenant)
   const digits = currencyDigits(currency)
   const text = (amount: Decimal) => formatDecimal(amount, digits)
   const known = await knownOf(tx, tenant, asked)
   const credits = (await openCredits(tx, tenant, currency, at)).sort(inOrderOfUse)
+  if (credits.length === 0 && !(await row(tx, 'select 1 from platform.orgs where org = ?', [tenant])))
+    return asked.map(() => ({ is: 'tenant_unknown' }))
   const taken: Taken[] = []
   const made: Stored[] = []
 

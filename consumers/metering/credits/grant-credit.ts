@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7'
-import { execute, row, type Tx } from '../../../platform/db.ts'
+import { row, type Tx } from '../../../platform/db.ts'
 import { decimal, formatDecimal, PLACES } from '../../../platform/decimal.ts'
 import { fault } from '../../../platform/fault.ts'
 import { post } from '../ledger.ts'
@@ -35,10 +35,6 @@ export async function grantCredit(tx: Tx, grant: Grant, at: Date): Promise<strin
   const digits = currencyDigits(currency)
   const amount = formatDecimal(decimal(grant.amount), digits)
   await markWalletChanged(tx, tenant)
-  await execute(tx, 'insert into metering.credit_wallets (tenant, currency) values (?, ?) on conflict do nothing', [
-    tenant,
-    currency,
-  ])
   const made = await row<{ id: string }>(
     tx,
     `insert into metering.credits (tenant, id, source, reference, kind, currency, amount, priority, starts_at,

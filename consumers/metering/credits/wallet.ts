@@ -1,4 +1,4 @@
-import { execute, row, rows, type Tx } from '../../../platform/db.ts'
+import { execute, rows, type Tx } from '../../../platform/db.ts'
 import { type Decimal, decimal } from '../../../platform/decimal.ts'
 import type { PrepaidCredit } from '../rating/credits.ts'
 
@@ -23,13 +23,10 @@ type Row = {
 
 /**
  * Waits until nobody else takes credits of the tenant; held until the transaction ends. After the lock of an invoice,
- * never before it. False for a tenant that never had credits.
+ * never before it. Not a lock of rows: a tenant may get its first credit while somebody looks for some.
  */
-export async function lockWallet(tx: Tx, tenant: string): Promise<boolean> {
-  const found = await row(tx, 'select 1 from metering.credit_wallets where tenant = ? order by currency for update', [
-    tenant,
-  ])
-  return found !== undefined
+export async function lockWallet(tx: Tx, tenant: string): Promise<void> {
+  await tx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [`credits/${tenant}`])
 }
 
 /** What a tenant has in a currency at a time. What has not begun or has expired has nothing left to take. */

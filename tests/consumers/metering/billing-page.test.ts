@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
+import { creditTexts, paymentsOf } from '../../../consumers/metering/credits/pay-invoice.ts'
+import type { Credit } from '../../../consumers/metering/credits/wallet.ts'
 import { type PreviewBody, readPreview } from '../../../consumers/metering/preview-body.ts'
 import type { RoundingLevel } from '../../../consumers/metering/rating/plan.ts'
 import { rehearse } from '../../../consumers/metering/rating/rehearse.ts'
+import { decimal } from '../../../platform/decimal.ts'
 import { invoiceOf, monthOf, subscriptionTo } from './rating/month.ts'
 
 const page = readFileSync(new URL('../../../docs/billing.md', import.meta.url), 'utf8')
@@ -11,6 +14,16 @@ const fences = [...page.matchAll(/```json (\w+)(?: (\w+))?\n([\s\S]*?)```/g)].ma
   level: level as RoundingLevel | undefined,
   body: JSON.parse(text as string) as object,
 }))
+
+type ShownCredit = { id: string; left: string; on_account?: string; priority: number; applies_to?: string[] }
+const creditOf = ({ left, on_account = '0', ...one }: ShownCredit): Credit => ({
+  ...one,
+  left: decimal(left),
+  on_account: decimal(on_account),
+  kind: 'paid',
+  partner: null,
+  expires_at: null,
+})
 
 const previewed = (body: object, rounding: RoundingLevel | undefined) => {
   const { read, faults } = readPreview(body as PreviewBody)
@@ -38,6 +51,15 @@ describe('docs/billing.md', () => {
       it(`shows what rating answers (block ${n})`, () => {
         expect(shown(previewed(request, level).answer, body)).to.deep.equal(body)
       })
+    if (kind === 'wallet')
+      it(`shows what credits pay (block ${n})`, () => {
+        const { read } = previewed(request, undefined)
+        const plan = (request as { plan: Parameters<typeof subscriptionTo>[3] }).plan
+        const invoice = invoiceOf(monthOf('2026-10', [subscriptionTo('s', 'demo', 'x', plan)], read.records))
+        const { credits, answer } = body as { credits: ShownCredit[]; answer: object }
+        const paid = paymentsOf(invoice, credits.map(creditOf), new Date('2026-11-01T01:00:00Z'))
+        expect(creditTexts(invoice, paid)).to.deep.equal(answer)
+      })
     if (kind === 'ledger')
       it(`shows how the total is shared (block ${n})`, () => {
         const { read } = previewed(request, undefined)
@@ -53,7 +75,8 @@ describe('docs/billing.md', () => {
         })
       })
   }
-  it('has examples of all three kinds', () => {
-    expect(new Set(fences.map(({ kind }) => kind))).to.deep.equal(new Set(['preview', 'answer', 'ledger']))
+  it('has examples of every kind', () => {
+    const kinds = ['preview', 'answer', 'ledger', 'wallet']
+    expect(new Set(fences.map(({ kind }) => kind))).to.deep.equal(new Set(kinds))
   })
 })

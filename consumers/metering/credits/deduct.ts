@@ -12,6 +12,8 @@ export type Deduction = { id: string; amount: string; meter?: string; package?: 
 /** `left`: what remains for deductions like this one. */
 export type Outcome =
   | { is: 'taken' | 'repeated'; currency: string; credits: { id: string; amount: string }[]; left: string; at: Date }
+  | Refused
+export type Refused =
   | { is: 'insufficient'; currency: string; left: string }
   | { is: 'conflict' | 'tenant_unknown' }
   | { is: 'too_exact'; digits: number }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { type Billing, perUnit } from '../fixture.ts'
+import { type Billing, type Problem, perUnit } from '../fixture.ts'
 import { type Credit, type Credits, openCredits } from './fixture.ts'
 
 describe('consumers/metering/credits: use', () => {
@@ -152,6 +152,44 @@ describe('consumers/metering/credits: use', () => {
       expect((await deduct('d-2', '1', { tenant: 'nobody' })).status).to.equal(404)
       expect((await deduct('d-2', '1', { tenant: 'globex' })).body.code).to.equal('credits_insufficient')
       expect(await books()).to.deep.equal({ cash: '1.00', prepaid_credits: '-0.60', tenant_receivable: '-0.40' })
+    })
+
+    it('many in one call, in their order, whatever becomes of each', async () => {
+      await grant({ amount: '1' })
+      const deductions = [
+        { id: 'a', amount: '0.40' },
+        { id: 'b', amount: '0.70' },
+        { id: 'a', amount: '0.40' },
+        { id: 'c', amount: '0.60' },
+        { id: 'a', amount: '0.41' },
+        { id: 'd', amount: '0.001' },
+      ]
+      const ask = (json: object) =>
+        billing.call<{ deductions: Record<string, string>[] } & Problem>('POST', '/billing/credits/deductions', {
+          as: billing.tokens.finance,
+          json,
+        })
+      const { status, body } = await ask({ tenant: 'acme', deductions })
+      expect(status).to.equal(200)
+      const refused = (code: string, pointer: string) => ['refused', code, pointer]
+      expect(body.deductions.map((one) => [one.status, one.code ?? one.left, one.pointer])).to.deep.equal([
+        ['taken', '0.60', undefined],
+        refused('credits_insufficient', '/deductions/1/amount'),
+        ['repeated', '0.60', undefined],
+        ['taken', '0.00', undefined],
+        refused('deduction_conflict', '/deductions/4/id'),
+        refused('too_exact', '/deductions/5/amount'),
+      ])
+      const bad = await ask({
+        tenant: 'acme',
+        deductions: [
+          { id: 'e', amount: '1' },
+          { id: 'f', amount: 'x' },
+        ],
+      })
+      expect([bad.status, bad.body.errors[0]?.pointer]).to.deep.equal([400, '/deductions/1/amount'])
+      expect((await ask({ tenant: 'nobody', deductions })).status).to.equal(404)
+      expect(await books()).to.deep.equal({ cash: '1.00', tenant_receivable: '-1.00' })
     })
 
     it('by finance and keys of the operator only', async () => {

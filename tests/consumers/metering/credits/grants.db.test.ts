@@ -130,6 +130,17 @@ describe('consumers/metering/credits: grants', () => {
       expect(text).to.contain('atom_prepaid_credits{currency="USD",state="granted"} 6')
       expect(text).to.contain('atom_prepaid_credits{currency="USD",state="expired"} 5')
     })
+
+    it('of one tenant whatever happens to those of another', async () => {
+      await grant({ expires_at: '2026-11-01T00:00:00Z' })
+      await grant({ tenant: 'globex', expires_at: '2026-11-02T00:00:00Z' })
+      billing.clock.set('2026-11-03T00:00:00Z')
+      await billing.owner("alter table metering.ledger add constraint closed check (tenant <> 'acme') not valid")
+      expect(await expireCredits(billing.deps)).to.equal(1)
+      expect(billing.log.filter(({ message }) => /could not be expired/.test(message))).to.have.length(1)
+      await billing.owner('alter table metering.ledger drop constraint closed')
+      expect(await expireCredits(billing.deps)).to.equal(1)
+    })
   })
 
   it('never below zero and never changed afterwards, below the service too', async () => {

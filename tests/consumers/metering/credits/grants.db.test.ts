@@ -5,7 +5,8 @@ import { rejected } from '../../../support/rejected.ts'
 import type { Billing } from '../fixture.ts'
 import { type Credit, type Credits, openCredits } from './fixture.ts'
 
-describe('consumers/metering/credits: grants', () => {
+describe('consumers/metering/credits: grants', function () {
+  this.timeout(30_000)
   let credits: Credits
   let billing: Billing
   beforeEach(async () => {

@@ -2,7 +2,8 @@ import { expect } from 'chai'
 import { type Billing, type Problem, perUnit } from '../fixture.ts'
 import { type Credit, type Credits, openCredits } from './fixture.ts'
 
-describe('consumers/metering/credits: use', () => {
+describe('consumers/metering/credits: use', function () {
+  this.timeout(30_000)
   let credits: Credits
   let billing: Billing
   beforeEach(async () => {
@@ -107,6 +108,34 @@ describe('consumers/metering/credits: use', () => {
       await billing.owner('alter table metering.ledger drop constraint closed')
       expect(await billing.issue('2026-10')).to.deep.equal(['ATOM-000001'])
       expect((await see(id)).remaining).to.equal('0.00')
+    })
+
+    it('within their meters, as the public case has it', async () => {
+      await billing.owner("insert into platform.orgs values ('initech', 'initech', 'member', now())")
+      const charges = [
+        ['count_1', '14.29', '24'],
+        ['count_2', '14.27', '24'],
+        ['other', '10.00', '0'],
+      ].map(([id, unit_amount, percent]) => ({
+        id: id as string,
+        model: 'per_unit' as const,
+        meter: id as string,
+        unit_amount: unit_amount as string,
+        taxes: [{ name: 'VAT', percent: percent as string }],
+      }))
+      await billing.sell('metrics', { name: 'metrics', currency: 'EUR', charges }, ['initech'])
+      const { id } = await grant({ tenant: 'initech', amount: '39.00', applies_to: ['count_1', 'count_2'] })
+      const as = await billing.organisations.token('initech', 'tenant')
+      const time = '2026-10-20T09:00:00Z'
+      const records = charges.map(({ meter }) => ({ id: meter, meter, quantity: '1', time, package: 'metrics' }))
+      await billing.report(records, as)
+      await billing.counted()
+      billing.clock.set('2026-11-01T01:00:00Z')
+      await billing.issueDue()
+      // 17.72 and 17.69 are paid, tax included; what has another meter is not.
+      const invoice = await billing.invoice('initech', '2026-10')
+      expect(invoice).to.include({ total: '45.41', credits_applied: '35.41', amount_due: '10.00', currency: 'EUR' })
+      expect((await see(id)).remaining).to.equal('3.59')
     })
 
     it('when they come with a plan: once for each subscription, for its package only, borne by the partner', async () => {

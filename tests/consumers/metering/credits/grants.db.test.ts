@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { expireCredits } from '../../../../consumers/metering/credits/end-credit.ts'
 import { measureCredits } from '../../../../consumers/metering/credits/measure-credits.ts'
 import { rejected } from '../../../support/rejected.ts'
-import type { Billing } from '../fixture.ts'
+import { type Billing, perUnit } from '../fixture.ts'
 import { type Credit, type Credits, openCredits } from './fixture.ts'
 
 describe('consumers/metering/credits: grants', function () {
@@ -100,6 +100,29 @@ describe('consumers/metering/credits: grants', function () {
       const refused = await end(spent.id)
       expect([refused.status, refused.body.code]).to.deep.equal([409, 'credit_spent'])
     })
+  })
+
+  it('come from the version of the plan that a subscription begins under, and are usable from its start', async () => {
+    const id = await billing.sell('versioned', perUnit('1', { credits: [{ amount: '1' }] }), ['globex'])
+    const later = {
+      ...perUnit('1'),
+      effective_from: '2026-11-01T00:00:00Z',
+      credits: [{ amount: '2' }, { amount: '3' }],
+    }
+    const made = await billing.call('POST', `/billing/plans/${id}/versions`, { as: billing.tokens.demo, json: later })
+    expect(made.status).to.equal(201)
+    const json = { package: 'versioned', plan_id: id, tenant: 'acme', starts_at: '2026-11-05T00:00:00Z' }
+    await billing.call('POST', '/billing/subscriptions', { as: billing.tokens.finance, json })
+    const given = async (as: string) =>
+      (await billing.call<{ credits: Credit[] }>('GET', '/billing/credits', { as })).body.credits.map(
+        (one) => one.amount,
+      )
+    expect(await given(billing.tokens.globex)).to.deep.equal(['1.00'])
+    expect(await given(billing.tokens.acme)).to.deep.equal(['3.00', '2.00'])
+    expect((await deduct('early', '1', { package: 'versioned' })).body.detail).to.contain('0.00 USD')
+    billing.clock.set('2026-11-05T00:00:00Z')
+    expect((await deduct('elsewhere', '1')).status).to.equal(409)
+    expect((await deduct('then', '1', { package: 'versioned' })).body.left).to.equal('4.00')
   })
 
   describe('expire', () => {

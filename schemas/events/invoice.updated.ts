@@ -24,7 +24,7 @@ export const InvoiceSnapshot = closed({
   subtotal: DecimalText,
   tax: DecimalText,
   total: DecimalText,
-  /** What prepaid credits pay of the total, and what is left of it to pay. */
+  /** Where prepaid credits pay some of the total: how much, and what is left to pay. Without them all of it is. */
   credits_applied: Type.Optional(DecimalText),
   amount_due: Type.Optional(DecimalText),
   shares: Type.Array(InvoiceShare),

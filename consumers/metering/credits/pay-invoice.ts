@@ -55,7 +55,8 @@ export function creditTexts(
   const text = (amount: Decimal) => formatDecimal(amount, currencyDigits(currency))
   const sum = paid.reduce((all, { amount }) => all + amount, 0n)
   return {
-    credits: paid.map(({ id, amount }) => ({ id, amount: text(amount) })),
+    // Left out where there are none, as invoices were before they knew credits.
+    ...(paid.length === 0 ? {} : { credits: paid.map(({ id, amount }) => ({ id, amount: text(amount) })) }),
     credits_applied: text(sum),
     amount_due: text(decimal(total) - sum),
   }

@@ -3,6 +3,8 @@ import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { onSubmitted } from './consumers/governance/on-submitted.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
+import { expireCredits } from './consumers/metering/credits/end-credit.ts'
+import { measureCredits } from './consumers/metering/credits/measure-credits.ts'
 import type { MeteringDeps } from './consumers/metering/deps.ts'
 import { expireUsage } from './consumers/metering/expire-usage.ts'
 import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
@@ -149,6 +151,8 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       expireUsage(allTenants, now()),
     )
     periodically(shared, 'measuring of quarantines', 5 * MINUTE_MS, measureQuarantines(allTenants, shared.metrics))
+    periodically(shared, 'expiry of prepaid credits', MINUTE_MS, () => expireCredits(deps))
+    periodically(shared, 'measuring of prepaid credits', MINUTE_MS, measureCredits(deps, shared.metrics))
     const payments = startPayments(shared)
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps), ...payments.routes]
     return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), ...payments.checks] }

@@ -2,6 +2,7 @@ import type { Handler } from '../../platform/bus/runner.ts'
 import type { Route } from '../../platform/http/route.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { closeRoute } from './close-route.ts'
+import { creditRoutes } from './credits/credit-routes.ts'
 import type { MeteringDeps } from './deps.ts'
 import { invoiceRoutes } from './invoice-routes.ts'
 import { ledgerRoute } from './ledger-routes.ts'
@@ -32,6 +33,7 @@ export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   ledgerRoute(deps),
   closeRoute(deps),
   ...quarantineRoutes(deps),
+  ...creditRoutes(deps),
 ]
 
 /** What metering reacts to, as the consumer group `metering`. */

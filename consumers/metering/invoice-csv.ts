@@ -39,6 +39,7 @@ export function invoiceCsv(invoice: Invoice): string {
     sum('subtotal', invoice.subtotal, invoice.currency),
     ...taxes,
     sum('total', invoice.total, invoice.currency),
+    ...(invoice.credits ?? []).map(({ id, amount }) => sum('credit', amount, id)),
     sum('credits_applied', invoice.credits_applied, invoice.currency),
     sum('amount_due', invoice.amount_due, invoice.currency),
   ]

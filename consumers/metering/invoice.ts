@@ -1,4 +1,6 @@
 import { row, type Tx } from '../../platform/db.ts'
+import { type CreditPayment, creditTexts, paymentsOf } from './credits/pay-invoice.ts'
+import { openCredits } from './credits/wallet.ts'
 import { loadShares } from './life/share-contracts.ts'
 import { currencyOf, loadLatePeriods, loadPeriod } from './load-period.ts'
 import { lineId } from './rating/line.ts'
@@ -20,6 +22,8 @@ export type LiveInvoice = {
   billsLate: readonly string[]
   /** The plans that price it, as they are at the end of the month. */
   plans: readonly Plan[]
+  /** What prepaid credits pay of it. */
+  payments: readonly CreditPayment[]
 }
 
 export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<InvoiceRow | undefined> =>
@@ -36,21 +40,19 @@ export const invoiceId = (tenant: string, period: string): string => lineId(tena
 export async function rateLive(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LiveInvoice> {
   const current = await loadPeriod(tx, tenant, period)
   const late = await loadLatePeriods(tx, tenant, period)
-  const rated = rateInvoice(current, late, {
-    tenant,
-    currency: await currencyOf(tx, tenant),
-    shareOf: await loadShares(tx, share),
-    final: at >= current.to,
-  })
+  const currency = await currencyOf(tx, tenant)
+  const shareOf = await loadShares(tx, share)
+  const rated = rateInvoice(current, late, { tenant, currency, shareOf, final: at >= current.to })
+  const payments = paymentsOf(rated, await openCredits(tx, tenant, currency, at), at)
   const plans = current.subscriptions.flatMap(({ versions }) => versions.slice(-1).map(({ plan }) => plan))
-  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period), plans }
+  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period), plans, payments }
 }
 
 /** The invoice in the shape of the contract. An issued one is answered from its stored bytes instead. */
 export function invoiceBody(
   tenant: string,
   period: string,
-  { id, rated }: LiveInvoice,
+  { id, rated, payments }: LiveInvoice,
   state: { status: 'gathering' | 'issued'; number?: string },
   asOf: Date,
 ) {
@@ -66,16 +68,9 @@ export function invoiceBody(
     taxes: rated.taxes,
     tax: rated.tax,
     total: rated.total,
-    credits_applied: zeroLike(rated.total),
-    amount_due: rated.total,
+    ...creditTexts(rated, payments),
     unpriced: rated.unpriced.map(({ meter, package: of, quantity }) => ({ meter, package: of || null, quantity })),
     quarantined: rated.quarantined.map(({ version, ...one }) => ({ ...one, version: version || null })),
     as_of: asOf.toISOString(),
   }
 }
-
-const zeroLike = (amount: string): string =>
-  amount
-    .replace('-', '')
-    .replace(/\d/g, '0')
-    .replace(/^0+(?=0)/, '')

@@ -4,6 +4,8 @@ import { execute, row, type Tx } from '../../platform/db.ts'
 import { fault } from '../../platform/fault.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
 import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
+import { payInvoice } from './credits/pay-invoice.ts'
+import { lockWallet } from './credits/wallet.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { invoiceBody, rateLive } from './invoice.ts'
 import { entriesOf, post } from './ledger.ts'
@@ -69,6 +71,8 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
         [tenant, period],
       )
       if (!held) return null
+      // Before it is rated: what credits pay is then still there when they are taken.
+      await lockWallet(tx, tenant)
       const at = now()
       const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
       if (live.rated.lines.length === 0) return null
@@ -89,6 +93,7 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
       await noteIssued(tx, tenant, invoice, at, deps.paymentDays)
       const { currency } = live.rated
       await post(tx, { tenant, kind: 'invoice', invoice_id: live.id, currency, entries: entriesOf(live.rated) }, at)
+      await payInvoice(tx, { tenant, id: live.id, currency, payments: live.payments }, at)
       fault('issue.after-posting')
       await execute(tx, 'delete from metering.late_periods where tenant = ? and period = any(?::text[])', [
         tenant,

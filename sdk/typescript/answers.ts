@@ -140,6 +140,7 @@ export interface Invoice {
   tax: string
   total: string
   credits_applied: string
+  credits?: { id: string; amount: string }[]
   amount_due: string
   as_of: string
   [field: string]: unknown

@@ -9,6 +9,7 @@ import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
+import { deducting } from './wallets.ts'
 import { withdrawing } from './withdrawals.ts'
 import type { Running } from './world.ts'
 
@@ -40,6 +41,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   payments: (stage) => collecting(stage),
   credits: (stage) => crediting(stage),
   aws: (stage) => metering(stage),
+  wallets: (stage) => deducting(stage),
   rebuild: (stage) => rebuilding(stage),
 }
 

@@ -1,7 +1,7 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
  * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, giving
- * credit for them, metering to AWS, or rebuilding a projection.
+ * credit for them, deducting from prepaid credits, metering to AWS, or rebuilding a projection.
  */
 export type Drive =
   | 'usage'
@@ -12,6 +12,7 @@ export type Drive =
   | 'issue'
   | 'payments'
   | 'credits'
+  | 'wallets'
   | 'aws'
   | 'rebuild'
 export type Point = {
@@ -63,6 +64,9 @@ export const points: readonly Point[] = [
   { name: 'payments.after-credit', drive: 'credits' },
   { name: 'payments.aws-after-plan', drive: 'aws' },
   { name: 'payments.aws-after-send', drive: 'aws' },
+  { name: 'credits.after-grant', drive: 'wallets' },
+  { name: 'credits.after-posting', drive: 'wallets' },
+  { name: 'credits.after-deduction', drive: 'wallets' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },

@@ -37,7 +37,7 @@ export type RatedLine = { line: Omit<InvoiceLine, 'amount'>; exact: Exact; amoun
  * What taxes, discounts and credits work on: the lines of one charge together, since a maximum lowers what its usage
  * lines come to. `net` is what is left after discounts, rounded or exact as the plan's rounding level says.
  */
-export type Part = { charge: string; meter?: string; net: Exact; taxes: readonly Tax[] }
+export type Part = { charge: string; meter?: string; package?: string; net: Exact; taxes: readonly Tax[] }
 
 /** A line keeps its id from the first live look to the issued invoice, so links to it stay good. */
 export function lineId(...names: readonly string[]): string {

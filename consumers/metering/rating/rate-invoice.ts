@@ -113,9 +113,10 @@ function usageOf(rated: RatedPeriod, digits: number): RatedInvoice['usage'] {
 }
 
 /** A late line as something a credit may pay for: what it is taxed is in the total already. */
-const partOf = ({ charge = '', meter, amount }: InvoiceLine): Part => ({
+const partOf = ({ charge = '', meter, package: of, amount }: InvoiceLine): Part => ({
   charge,
   ...(meter === undefined ? {} : { meter }),
+  ...(of === undefined ? {} : { package: of }),
   net: decimal(amount) * SCALE,
   taxes: [],
 })

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
+import { creditTexts, paymentsOf } from '../../../consumers/metering/credits/pay-invoice.ts'
+import type { Credit } from '../../../consumers/metering/credits/wallet.ts'
 import { creditOf } from '../../../consumers/metering/life/credit-amounts.ts'
 import { INVOICE_STATES } from '../../../consumers/metering/life/invoice-state.ts'
 import { type PreviewBody, readPreview } from '../../../consumers/metering/preview-body.ts'
@@ -14,6 +16,16 @@ const fences = [...page.matchAll(/```json (\w+)(?: (\w+))?\n([\s\S]*?)```/g)].ma
   level,
   body: JSON.parse(text as string) as object,
 }))
+
+type ShownCredit = { id: string; left: string; on_account?: string; priority: number; applies_to?: string[] }
+const walletOf = ({ left, on_account = '0', ...one }: ShownCredit): Credit => ({
+  ...one,
+  left: decimal(left),
+  on_account: decimal(on_account),
+  kind: 'paid',
+  partner: null,
+  expires_at: null,
+})
 
 const previewed = (body: object, level: string | undefined) => {
   const { read, faults } = readPreview(body as PreviewBody)
@@ -41,6 +53,15 @@ describe('docs/billing.md', () => {
     if (kind === 'answer')
       it(`shows what rating answers (block ${n})`, () => {
         expect(shown(previewed(request, level).answer, body)).to.deep.equal(body)
+      })
+    if (kind === 'wallet')
+      it(`shows what credits pay (block ${n})`, () => {
+        const { read } = previewed(request, undefined)
+        const plan = (request as { plan: Parameters<typeof subscriptionTo>[3] }).plan
+        const invoice = invoiceOf(monthOf('2026-10', [subscriptionTo('s', 'demo', 'x', plan)], read.records))
+        const { credits, answer } = body as { credits: ShownCredit[]; answer: object }
+        const paid = paymentsOf(invoice, credits.map(walletOf), new Date('2026-11-01T01:00:00Z'))
+        expect(creditTexts(invoice, paid)).to.deep.equal(answer)
       })
     if (kind === 'ledger')
       it(`shows how the total is shared (block ${n})`, () => {
@@ -92,6 +113,8 @@ describe('docs/billing.md', () => {
     expect(named.slice(1)).to.deep.equal([...INVOICE_STATES])
   })
   it('has examples of all kinds', () => {
-    expect(new Set(fences.map(({ kind }) => kind))).to.deep.equal(new Set(['preview', 'answer', 'ledger', 'credit']))
+    expect(new Set(fences.map(({ kind }) => kind))).to.deep.equal(
+      new Set(['preview', 'answer', 'ledger', 'credit', 'wallet']),
+    )
   })
 })

@@ -62,6 +62,7 @@ export type Invoice = {
   total: string
   amount_due: string
   credits_applied: string
+  credits?: { id: string; amount: string }[]
   unpriced: object[]
 }
 export type Problem = { code: string; detail: string; errors: { pointer: string; code: string }[] }

@@ -123,7 +123,8 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
     )
 }
 
-function placeOf({ record }: Keyed, kept: KeptDimensions) {
+/** Where a record is counted: the hour, and what of it prices tell apart. */
+export function placeOf({ record }: Keyed, kept: KeptDimensions) {
   const { meter } = record
   const dimensions = JSON.stringify(kept.of(meter, record.dimensions ?? {}))
   return { hour: `${record.time.slice(0, 13)}:00:00Z`, meter, package: packageName(record), dimensions }

@@ -1,3 +1,4 @@
+import type { LogPlace } from '../../platform/bus/bus.ts'
 import { execute, rows, type Tx } from '../../platform/db.ts'
 import { fault } from '../../platform/fault.ts'
 import { periodBounds, periodOf } from '../../platform/utc-time.ts'
@@ -11,18 +12,21 @@ import { markStale } from './open-invoices.ts'
 import { groupBy } from './rating/group-by.ts'
 import type { KeptDimensions } from './rating/kept.ts'
 import { unpricedAmong as unpricedAmongUsage } from './rating/rate-period.ts'
+import { addContributions } from './receipts/add-contributions.ts'
 
 export type Report = Envelope<Parameters<typeof usageReported.create>[0]>
 type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' }
 
 /**
  * Counts a report: what (tenant, id) has not been seen is added to its hour, all else becomes an exception on the
- * receipt. Runs inside the transaction that moves the cursor, so a report counts exactly once.
+ * receipt. Runs inside the transaction that moves the cursor, so a report counts exactly once. `at`: where it stands in
+ * the log.
  */
 export async function countReport(
   tx: Tx,
   report: Report,
   now: Date,
+  at?: LogPlace,
 ): Promise<{ counted: number; exceptions: Exception[] }> {
   const { tenant, report_id, reporter, received_at, root, records, indexes } = report.data
   const { fresh, exceptions, kept } = await countRecords(tx, 'metering', report)
@@ -36,10 +40,22 @@ export async function countReport(
   exceptions.push(...(await unpricedAmong(tx, tenant, fresh, late, kept)))
   await execute(
     tx,
-    `insert into metering.reports (tenant, report_id, reporter, received_at, record_count, indexes, root)
-     values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
-    [tenant, report_id, reporter, received_at, records.length, indexes ?? null, root],
+    `insert into metering.reports
+       (tenant, report_id, reporter, received_at, record_count, indexes, root, log_partition, log_position)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    [
+      tenant,
+      report_id,
+      reporter,
+      received_at,
+      records.length,
+      indexes ?? null,
+      root,
+      at?.partition ?? null,
+      at?.position ?? null,
+    ],
   )
+  await addContributions(tx, { tenant, report_id }, fresh, kept, now)
   await execute(
     tx,
     `insert into metering.exceptions (tenant, report_id, record_index, status)

@@ -8,5 +8,7 @@ export const billingError = defineErrors({
   currency_mismatch: { status: 409, title: 'A tenant has one currency' },
   plan_version_exists: { status: 409, title: 'The plan has a version from this day already' },
   preview_invalid: { status: 400, title: 'The rehearsal cannot be run' },
+  usage_expired: { status: 410, title: 'The log does not hold this usage any more' },
+  proof_unavailable: { status: 409, title: "The report is not the caller's alone" },
   period_open: { status: 409, title: 'The period still collects usage' },
 })

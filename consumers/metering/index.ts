@@ -10,6 +10,7 @@ import { onWpkPublished } from './on-wpk-published.ts'
 import { planRoutes } from './plan-routes.ts'
 import { previewRoute } from './preview-route.ts'
 import { receiptRoute } from './receipt-routes.ts'
+import { proofRoute } from './receipts/proof-route.ts'
 import { subscriptionRoutes } from './subscription-routes.ts'
 
 /** Every call of metering on port 8060. */
@@ -19,6 +20,7 @@ export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   previewRoute(deps),
   ...subscriptionRoutes(deps),
   receiptRoute(deps),
+  proofRoute(deps),
   ledgerRoute(deps),
   closeRoute(deps),
 ]

@@ -14,8 +14,10 @@ import { findInvoice, invoiceBody, rateLive } from './invoice.ts'
 import { invoiceCsv } from './invoice-csv.ts'
 import { invoicePdf } from './invoice-pdf.ts'
 import { collectionEnds, issuePeriod } from './issue.ts'
+import { shownReport } from './receipts/line-reports.ts'
 
 const IssueBody = closed({ period: Period, collection: Type.Optional(Type.Literal('skip')) })
+const EXPLAINED_WITH_EVENTS = 20
 type ListRow = {
   tenant: string
   id: string
@@ -41,12 +43,19 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
 
   async function explain(call: Call): Promise<Answer> {
     const tenant = call.params.tenant ?? ''
-    const body = await withInvoice(call, tenant, (tx, { invoice }) => {
+    const withEvents = call.query.get('events') === 'true'
+    const { limit: asked, after } = pageRequest(call.query, ['uuid'])
+    // A report has up to a thousand events.
+    const limit = withEvents ? Math.min(asked, EXPLAINED_WITH_EVENTS) : asked
+    const { explained, reported } = await withInvoice(call, tenant, (tx, { invoice }) => {
       const line = invoice.lines.find(({ id }) => id === call.params.id)
       if (!line) throw httpError('not_found', `the invoice of ${invoice.period} has no line with this id`)
-      return explainLine(tx, tenant, invoice.currency, invoice.id, line)
+      return explainLine(tx, tenant, invoice, line, { limit, after: after?.[0] ?? null })
     })
-    return { status: 200, body }
+    const { items, next } = page(reported.page, limit, ({ stored }) => [stored.report_id])
+    const reports: object[] = []
+    for (const one of items) reports.push(await shownReport(one, reported.repeats, withEvents ? deps.bus : null))
+    return { status: 200, headers: nextLink(call.path, call.query, next), body: { ...explained, reports, next } }
   }
 
   /** The invoice that a call names, from its stored bytes once issued, live before. 404 for what the caller may not see. */
@@ -113,7 +122,7 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
     {
       method: 'GET',
       path: '/billing/invoice/:tenant/lines/:id/explain',
-      summary: 'What is behind a line: price, hours of usage, postings',
+      summary: 'What is behind a line: price, hours of usage, reports, their events, postings',
       access: everyone,
       handle: explain,
     },

@@ -9,6 +9,7 @@ import { invoiceBody, rateLive } from './invoice.ts'
 import { entriesOf, post } from './ledger.ts'
 import { oldestOpenMonth, openForFixedFees, periodsBetween } from './open-invoices.ts'
 import { perTenant } from './per-tenant.ts'
+import { withUsageRoots } from './receipts/usage-roots.ts'
 import { snapshotOf } from './snapshot.ts'
 
 /** When a month's collection window ends: from then on its invoices may be issued. */
@@ -63,6 +64,7 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
       const at = now()
       const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
       if (live.rated.lines.length === 0) return null
+      live.rated.lines = await withUsageRoots(tx, tenant, live.rated.lines, live.rated.packages)
       const number = await takeNumber(tx)
       fault('issue.after-number')
       const body = Buffer.from(JSON.stringify(invoiceBody(tenant, period, live, { status: 'issued', number }, at)))

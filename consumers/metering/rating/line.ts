@@ -28,6 +28,13 @@ export type InvoiceLine = {
   partner: string
   /** On an adjustment: the line of the issued period that it corrects. */
   adjusts?: string
+  /**
+   * On an issued line of a meter: the Merkle root over what each report added to its hours, how many of those there
+   * are, and the packages whose usage of the meter it priced ('' for usage that names none).
+   */
+  usage_root?: string
+  usage_reports?: number
+  usage_packages?: readonly string[]
 }
 
 /** A line before its amount is written down: `exact` is not rounded at all, `amount` to the currency. */

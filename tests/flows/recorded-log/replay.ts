@@ -23,7 +23,7 @@ type Side = { database: TestDatabase; bus: Bus; clock: TestClock; drained(): Pro
 const METERING: [table: string, random: string][] = [
   ['metering.packages', ''],
   ['metering.rollups', ''],
-  ['metering.reports', ''],
+  ['metering.reports', 'log_position'],
   ['metering.exceptions', ''],
   ['metering.invoices', ''],
   ['metering.late_periods', ''],
@@ -55,10 +55,10 @@ export async function replay(log: RecordedLog): Promise<Replayed> {
 
 /** Reports are counted in the month they were reported in; where metering rated or issued, it does so again. */
 async function meter(side: Side, events: readonly RecordedEvent[]): Promise<void> {
-  const { database, clock } = side
+  const { database, clock, bus } = side
   const allTenants = database.as('atom_metering')
   const rules = { now: clock, partnerSharePercent: '80', collectionHours: 1 }
-  const unused = { db: allTenants, wake: () => {}, log: silentLog, failing: new Map<string, string>() }
+  const unused = { db: allTenants, wake: () => {}, bus, log: silentLog, failing: new Map<string, string>() }
   const deps = { ...unused, ...rules, allTenants }
   let waiting: RecordedEvent[] = []
   let acted = ''

@@ -1,0 +1,33 @@
+import type { Tx } from '../../../platform/db.ts'
+import { rootOf } from '../../../platform/merkle.ts'
+import type { InvoiceLine } from '../rating/line.ts'
+import { billedUsage, isMetered } from './billed-usage.ts'
+import { contributionLeaf } from './contribution.ts'
+
+/**
+ * The lines with the root over the usage that each bills. Only for an invoice that is being issued, in its transaction
+ * and with its row locked: what is counted later is then after it (`addContributions`).
+ */
+export async function withUsageRoots(
+  tx: Tx,
+  tenant: string,
+  lines: readonly InvoiceLine[],
+  packages: ReadonlyMap<string, readonly string[]>,
+): Promise<InvoiceLine[]> {
+  const rooted: InvoiceLine[] = []
+  for (const line of lines) {
+    if (!isMetered(line)) {
+      rooted.push(line)
+      continue
+    }
+    const priced = packages.get(line.adjusts ?? line.id) ?? []
+    const used = await billedUsage(tx, { tenant, line, packages: priced, before: null })
+    rooted.push({
+      ...line,
+      usage_root: rootOf(used.map(contributionLeaf)).toString('hex'),
+      usage_reports: used.length,
+      usage_packages: priced,
+    })
+  }
+  return rooted
+}

@@ -13,12 +13,11 @@ const NODE = 1
 export const leafHash = (leaf: string | Uint8Array): Buffer =>
   hash('sha256', typeof leaf === 'string' ? `\0${leaf}` : Buffer.concat([LEAF, leaf]), 'buffer')
 
+const scratch = Buffer.of(NODE, ...new Uint8Array(64))
 const nodeHash = (left: Uint8Array, right: Uint8Array): Buffer => {
-  const bytes = Buffer.allocUnsafe(65)
-  bytes[0] = NODE
-  bytes.set(left, 1)
-  bytes.set(right, 33)
-  return hash('sha256', bytes, 'buffer')
+  scratch.set(left, 1)
+  scratch.set(right, 33)
+  return hash('sha256', scratch, 'buffer')
 }
 
 /** The root over hashes of leaves in order; over none, the hash of nothing. */

@@ -12,7 +12,7 @@ import { markStale } from './open-invoices.ts'
 import { groupBy } from './rating/group-by.ts'
 import type { KeptDimensions } from './rating/kept.ts'
 import { unpricedAmong as unpricedAmongUsage } from './rating/rate-period.ts'
-import { addContributions } from './receipts/add-contributions.ts'
+import { storeReport } from './receipts/store-report.ts'
 
 export type Report = Envelope<Parameters<typeof usageReported.create>[0]>
 type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' }
@@ -28,7 +28,7 @@ export async function countReport(
   now: Date,
   at?: LogPlace,
 ): Promise<{ counted: number; exceptions: Exception[] }> {
-  const { tenant, report_id, reporter, received_at, root, records, indexes } = report.data
+  const { tenant, report_id } = report.data
   const { fresh, exceptions, kept } = await countRecords(tx, 'metering', report)
   await keepSingly(tx, tenant, fresh, kept)
   fault('count.after-rollups')
@@ -38,30 +38,15 @@ export async function countReport(
     ...fresh.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
   )
   exceptions.push(...(await unpricedAmong(tx, tenant, fresh, late, kept)))
-  await execute(
-    tx,
-    `insert into metering.reports
-       (tenant, report_id, reporter, received_at, record_count, indexes, root, log_partition, log_position)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
-    [
-      tenant,
-      report_id,
-      reporter,
-      received_at,
-      records.length,
-      indexes ?? null,
-      root,
-      at?.partition ?? null,
-      at?.position ?? null,
-    ],
-  )
-  await addContributions(tx, { tenant, report_id }, fresh, kept, now)
-  await execute(
-    tx,
-    `insert into metering.exceptions (tenant, report_id, record_index, status)
+  await storeReport(tx, report, { fresh, kept, now, at })
+  fault('count.after-receipt')
+  if (exceptions.length > 0)
+    await execute(
+      tx,
+      `insert into metering.exceptions (tenant, report_id, record_index, status)
      select ?, ?, i, s from unnest(?::int[], ?::text[]) as e (i, s) on conflict do nothing`,
-    [tenant, report_id, exceptions.map(({ index }) => index), exceptions.map(({ status }) => status)],
-  )
+      [tenant, report_id, exceptions.map(({ index }) => index), exceptions.map(({ status }) => status)],
+    )
   return { counted: fresh.length, exceptions }
 }
 
@@ -99,6 +84,7 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
   )
   const isNew = new Set(inserted.map(({ key }) => key))
   const repeated = distinct.filter(({ key }) => !isNew.has(key))
+  if (repeated.length === 0) return { fresh: distinct, exceptions }
   const known = await rows<{ key: string; content: string }>(
     tx,
     `select encode(record_key, 'hex') as key, encode(content_key, 'hex') as content from ${schema}.dedupe
@@ -125,7 +111,8 @@ async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now:
     [tenant, periods],
   )
   const late = issued.map((one) => one.period)
-  if (late.length > 0) await markBillingLate(tx, tenant, late, now)
+  if (late.length === 0) return new Set()
+  await markBillingLate(tx, tenant, late, now)
   await execute(
     tx,
     'insert into metering.late_periods (tenant, period) select ?, p from unnest(?::text[]) p on conflict do nothing',

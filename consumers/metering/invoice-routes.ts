@@ -52,9 +52,9 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
       if (!line) throw httpError('not_found', `the invoice of ${invoice.period} has no line with this id`)
       return explainLine(tx, tenant, invoice, line, { limit, after: after?.[0] ?? null })
     })
-    const { items, next } = page(reported.page, limit, ({ stored }) => [stored.report_id])
+    const { items, next } = page(reported.found, limit, ({ stored }) => [stored.report_id])
     const reports: object[] = []
-    for (const one of items) reports.push(await shownReport(one, reported.repeats, withEvents ? deps.bus : null))
+    for (const one of items) reports.push(await shownReport(one, withEvents ? deps.bus : null))
     return { status: 200, headers: nextLink(call.path, call.query, next), body: { ...explained, reports, next } }
   }
 

@@ -12,6 +12,8 @@ create table metering.contributions (
   quantity numeric not null check (quantity > '-Infinity' and quantity < 'Infinity'),
   records int not null check (records > 0),
   root bytea not null check (length(root) = 32),
+  -- The hash of all of the above but the tenant: what roots of invoice lines are over.
+  leaf bytea not null check (length(leaf) = 32),
   counted_at timestamptz not null,
   -- The tenant's last invoice when it was counted: invoices after it bill it, none before.
   after_invoice text,

@@ -1,7 +1,7 @@
 import { rows, type Tx } from '../../../platform/db.ts'
-import { periodBounds, periodOf } from '../../../platform/utc-time.ts'
+import { periodOf } from '../../../platform/utc-time.ts'
 import type { InvoiceLine } from '../rating/line.ts'
-import { chargeOf, isOf } from './billed-usage.ts'
+import { chargeOf, isBilledOn } from './billed-usage.ts'
 import type { Contribution } from './contribution.ts'
 
 type IssuedInvoice = { id: string; number: string; sha256: string; body: Buffer }
@@ -28,10 +28,10 @@ export async function billedBy(tx: Tx, tenant: string, contributions: readonly C
     const { lines } = JSON.parse(invoice.body.toString('utf8')) as { lines: InvoiceLine[] }
     for (const line of lines) {
       const charge = line.usage_root === undefined ? null : await chargeOf(tx, line)
+      const packages = line.usage_packages ?? []
       if (charge)
         for (const contribution of counted)
-          if (covers(line, contribution) && isOf(line, charge, contribution.dimensions))
-            billing.push({ invoice, line, contribution })
+          if (isBilledOn(line, packages, charge, contribution)) billing.push({ invoice, line, contribution })
     }
   }
   return billing
@@ -39,9 +39,3 @@ export async function billedBy(tx: Tx, tenant: string, contributions: readonly C
 
 const isBefore = (after: string | null, number: string): boolean =>
   after === null || after.length < number.length || (after.length === number.length && after < number)
-
-function covers(line: InvoiceLine, { meter, hour, package: of }: Contribution): boolean {
-  const { start, end } = periodBounds(line.period)
-  const [at, from, to] = [new Date(hour), line.from ? new Date(line.from) : start, line.to ? new Date(line.to) : end]
-  return line.meter === meter && (line.usage_packages ?? []).includes(of) && at >= from && at < to
-}

@@ -7,7 +7,7 @@ import { isUuid } from '../../../platform/uuid.ts'
 import type { MeteringDeps } from '../deps.ts'
 import { billingError } from '../errors.ts'
 import { billedBy } from './billed-by.ts'
-import { billedUsage } from './billed-usage.ts'
+import { billedLeaves } from './billed-usage.ts'
 import { type Contribution, contributionLeaf, recordLeaf } from './contribution.ts'
 import { contributionsOf, countedRecords, placeKey, repeatsOf, type Sent, sentOf } from './counted-records.ts'
 import { REPORT_COLUMNS, readReport, retainedUntil, type StoredReport } from './report-log.ts'
@@ -106,10 +106,10 @@ async function toInvoice(tx: Tx, tenant: string, contribution: Counted) {
   if (!first) return null
   const { number, sha256, body } = first.invoice
   const { id: line_id, usage_packages: packages = [], usage_root = '' } = first.line
-  const used = await billedUsage(tx, { tenant, line: first.line, packages, before: number })
-  const key = placeKey(contribution)
-  const place = used.findIndex((one) => one.report_id === contribution.report_id && placeKey(one) === key)
-  const path = proofOf(used.map(contributionLeaf), place, usage_root)
+  const leaves = await billedLeaves(tx, { tenant, line: first.line, packages, before: number })
+  const leaf = contributionLeaf(contribution)
+  const place = leaves.findIndex((one) => one.equals(leaf))
+  const path = proofOf(leaves, place, usage_root)
   return { number, sha256, line_id, ...path, body: body.toString('utf8') }
 }
 

@@ -1,12 +1,11 @@
 import type { Tx } from '../../../platform/db.ts'
 import { rootOf } from '../../../platform/merkle.ts'
 import type { InvoiceLine } from '../rating/line.ts'
-import { billedUsage, isMetered } from './billed-usage.ts'
-import { contributionLeaf } from './contribution.ts'
+import { billedLeaves, isMetered } from './billed-usage.ts'
 
 /**
  * The lines with the root over the usage that each bills. Only for an invoice that is being issued, in its transaction
- * and with its row locked: what is counted later is then after it (`addContributions`).
+ * and with its row locked: what is counted later is then after it (`storeReport`).
  */
 export async function withUsageRoots(
   tx: Tx,
@@ -21,11 +20,11 @@ export async function withUsageRoots(
       continue
     }
     const priced = packages.get(line.adjusts ?? line.id) ?? []
-    const used = await billedUsage(tx, { tenant, line, packages: priced, before: null })
+    const leaves = await billedLeaves(tx, { tenant, line, packages: priced, before: null })
     rooted.push({
       ...line,
-      usage_root: rootOf(used.map(contributionLeaf)).toString('hex'),
-      usage_reports: used.length,
+      usage_root: rootOf(leaves).toString('hex'),
+      usage_reports: leaves.length,
       usage_packages: priced,
     })
   }

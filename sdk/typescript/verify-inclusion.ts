@@ -62,7 +62,7 @@ function underInvoice(leaf: Buffer, record: Json, all: Json, { receipt, invoice:
   const body = Buffer.from(typeof invoice.body === 'string' ? invoice.body : '')
   if (sha256(body) !== invoice.sha256) throw invalid('/invoice/sha256', 'is not the SHA-256 of the invoice')
   if (bytes && sha256(bytes) !== invoice.sha256) throw invalid('/invoice/sha256', 'is not that of your invoice')
-  const issued = JSON.parse(body.toString('utf8')) as { number: string; tenant: string; lines: Json[] }
+  const issued = invoiceIn(body)
   if (invoice.number !== issued.number) throw invalid('/invoice/number', 'is not that of the invoice')
   const line = issued.lines.find(({ id }) => id === invoice.line_id)
   if (!line) throw invalid('/invoice/line_id', 'is of no line of the invoice')
@@ -81,6 +81,16 @@ function underInvoice(leaf: Buffer, record: Json, all: Json, { receipt, invoice:
     hour: String(hour),
     quantity: String(quantity),
   }
+}
+
+function invoiceIn(body: Buffer): { number: string; tenant: string; lines: Json[] } {
+  try {
+    const found = JSON.parse(body.toString('utf8'))
+    if (typeof found.number === 'string' && typeof found.tenant === 'string' && Array.isArray(found.lines)) return found
+  } catch {
+    // The same as any other text that is no invoice.
+  }
+  throw invalid('/invoice/body', 'is no issued invoice')
 }
 
 function comesTo(root: unknown, leaf: Buffer, { place, path }: Json, size: unknown, at: string): void {

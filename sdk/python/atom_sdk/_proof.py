@@ -78,7 +78,7 @@ def _under_invoice(
         raise _invalid("/invoice/sha256", "is not the SHA-256 of the invoice")
     if own_bytes is not None and hashlib.sha256(own_bytes).hexdigest() != invoice["sha256"]:
         raise _invalid("/invoice/sha256", "is not that of your invoice")
-    issued = json.loads(body)
+    issued = _invoice_in(body)
     if invoice["number"] != issued["number"]:
         raise _invalid("/invoice/number", "is not that of the invoice")
     line = next((one for one in issued["lines"] if one["id"] == invoice["line_id"]), None)
@@ -99,6 +99,16 @@ def _under_invoice(
         "hour": used["hour"],
         "quantity": used["quantity"],
     }
+
+
+def _invoice_in(body: bytes) -> Dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and "number" in found and "tenant" in found and isinstance(found.get("lines"), list):
+        return found
+    raise _invalid("/invoice/body", "is no issued invoice")
 
 
 def _comes_to(root: Any, leaf: bytes, placed: Mapping[str, Any], size: Any, at: str) -> None:

@@ -29,6 +29,13 @@ describe('consumers/metering: reports in the log, on Kafka', function () {
     kafka = await brokerForTests(this)
     admin = await adminOf(kafka)
     database = await freshDatabase()
+    for (const org of ['acme', 'globex'])
+      await database
+        .as('postgres')
+        .query("insert into platform.orgs (org, display_name, kind, created_at) values (?, ?, 'member', now())", [
+          org,
+          org,
+        ])
     bus = await openKafkaBus({ brokers: kafka.brokers, topics: Object.values(topics), log, metrics })
     const db = database.as('atom_metering')
     const handlers = meteringHandlers(metrics, { now })

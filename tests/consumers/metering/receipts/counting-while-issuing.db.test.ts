@@ -10,7 +10,8 @@ import { type Billing, openBilling, perUnit } from '../fixture.ts'
 type Issued = { number: string; lines: InvoiceLine[] }
 const ROUNDS = 8
 
-describe('consumers/metering: reports that are counted while their invoice is issued', () => {
+describe('consumers/metering: reports that are counted while their invoice is issued', function () {
+  this.timeout(60_000)
   let billing: Billing
   before(async () => {
     billing = await openBilling('2026-12-01T02:00:00Z')

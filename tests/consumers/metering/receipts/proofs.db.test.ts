@@ -30,7 +30,8 @@ type Explained = {
 }
 type Lines = Receipt & { lines: { invoice: string; number: string; line_id: string }[] }
 
-describe('consumers/metering: from a line to the events and up again', () => {
+describe('consumers/metering: from a line to the events and up again', function () {
+  this.timeout(60_000)
   let billing: Billing
   let first: Answer
   let second: Answer
@@ -46,7 +47,9 @@ describe('consumers/metering: from a line to the events and up again', () => {
       record('d', { time: '2026-11-09T23:59:59Z' }),
       record('e', { meter: 'walks' }),
     ])
-    second = await billing.report([record('b', { time: '2026-11-02T10:05:00Z' }), record('f'), record('g')])
+    // A repeat beside a new one of its hour.
+    const hour = '2026-11-02T10:05:00Z'
+    second = await billing.report([record('b', { time: hour }), record('f', { time: hour }), record('g')])
     both = await billing.report(
       [record('h', { tenant: 'acme' }), record('i', { tenant: 'globex' }), record('j', { tenant: 'acme' })],
       tokens.demo,
@@ -189,6 +192,10 @@ describe('consumers/metering: from a line to the events and up again', () => {
     expect(
       verifyInclusion((await proof(first.report_id, 1, '&to=report')).body, { receipt: receiptOf(first) }).by,
     ).to.equal('report')
+    for (const index of [1, 2])
+      expect(verifyInclusion((await proof(second.report_id, index)).body).by).to.equal('invoice')
+    const repeat = (await proof(second.report_id, 0)).body
+    expect(verifyInclusion(repeat, { receipt: receiptOf(second) }).by, 'a repeat is in no invoice').to.equal('report')
     for (const index of [0, 2])
       expect(verifyInclusion((await proof(both.report_id, index)).body).by).to.equal('invoice')
     const other = await proof(both.report_id, 1, '', billing.tokens.globex)

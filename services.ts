@@ -136,6 +136,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       db,
       allTenants,
       wake: bus.wake,
+      bus,
       log,
       failing,
       now,

@@ -130,7 +130,8 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
     )
 }
 
-function placeOf({ record }: Keyed, kept: KeptDimensions) {
+/** Where a record is counted: the hour, and what of it prices tell apart. */
+export function placeOf({ record }: Keyed, kept: KeptDimensions) {
   const { meter } = record
   const dimensions = JSON.stringify(kept.of(meter, record.dimensions ?? {}))
   return {

@@ -1,3 +1,4 @@
+import type { LogPlace } from '../../platform/bus/bus.ts'
 import { execute, rows, type Tx } from '../../platform/db.ts'
 import { fault } from '../../platform/fault.ts'
 import { periodBounds, periodOf } from '../../platform/utc-time.ts'
@@ -12,20 +13,23 @@ import { noteUsedVersions, quarantinedAmong } from './quarantine/used-versions.t
 import { groupBy } from './rating/group-by.ts'
 import type { KeptDimensions } from './rating/kept.ts'
 import { unpricedAmong as unpricedAmongUsage } from './rating/rate-period.ts'
+import { storeReport } from './receipts/store-report.ts'
 
 export type Report = Envelope<Parameters<typeof usageReported.create>[0]>
 type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' | 'quarantined' }
 
 /**
  * Counts a report: what (tenant, id) has not been seen is added to its hour, all else becomes an exception on the
- * receipt. Runs inside the transaction that moves the cursor, so a report counts exactly once.
+ * receipt. Runs inside the transaction that moves the cursor, so a report counts exactly once. `at`: where it stands in
+ * the log.
  */
 export async function countReport(
   tx: Tx,
   report: Report,
   now: Date,
+  at?: LogPlace,
 ): Promise<{ counted: number; exceptions: Exception[] }> {
-  const { tenant, report_id, reporter, received_at, root, records, indexes } = report.data
+  const { tenant, report_id } = report.data
   const { fresh, exceptions, kept } = await countRecords(tx, 'metering', report)
   await keepSingly(tx, tenant, fresh, kept)
   fault('count.after-rollups')
@@ -39,24 +43,21 @@ export async function countReport(
     ...billed.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
   )
   exceptions.push(...(await unpricedAmong(tx, tenant, billed, late, kept)))
-  await execute(
-    tx,
-    `insert into metering.reports (tenant, report_id, reporter, received_at, record_count, indexes, root)
-     values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
-    [tenant, report_id, reporter, received_at, records.length, indexes ?? null, root],
-  )
-  await execute(
-    tx,
-    `insert into metering.exceptions (tenant, report_id, record_index, status, quarantine)
-     select ?, ?, i, s, q from unnest(?::int[], ?::text[], ?::uuid[]) as e (i, s, q) on conflict do nothing`,
-    [
-      tenant,
-      report_id,
-      exceptions.map(({ index }) => index),
-      exceptions.map(({ status }) => status),
-      exceptions.map(({ index, status }) => (status === 'quarantined' ? quarantined.get(index) : null)),
-    ],
-  )
+  await storeReport(tx, report, { fresh, kept, now, at })
+  fault('count.after-receipt')
+  if (exceptions.length > 0)
+    await execute(
+      tx,
+      `insert into metering.exceptions (tenant, report_id, record_index, status, quarantine)
+       select ?, ?, i, s, q from unnest(?::int[], ?::text[], ?::uuid[]) as e (i, s, q) on conflict do nothing`,
+      [
+        tenant,
+        report_id,
+        exceptions.map(({ index }) => index),
+        exceptions.map(({ status }) => status),
+        exceptions.map(({ index, status }) => (status === 'quarantined' ? quarantined.get(index) : null)),
+      ],
+    )
   return { counted: fresh.length, exceptions }
 }
 
@@ -94,6 +95,7 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
   )
   const isNew = new Set(inserted.map(({ key }) => key))
   const repeated = distinct.filter(({ key }) => !isNew.has(key))
+  if (repeated.length === 0) return { fresh: distinct, exceptions }
   const known = await rows<{ key: string; content: string }>(
     tx,
     `select encode(record_key, 'hex') as key, encode(content_key, 'hex') as content from ${schema}.dedupe
@@ -119,7 +121,8 @@ export async function markPeriods(tx: Tx, tenant: string, periods: readonly stri
     [tenant, periods],
   )
   const late = issued.map((one) => one.period)
-  if (late.length > 0) await markBillingLate(tx, tenant, late, now)
+  if (late.length === 0) return new Set()
+  await markBillingLate(tx, tenant, late, now)
   await execute(
     tx,
     'insert into metering.late_periods (tenant, period) select ?, p from unnest(?::text[]) p on conflict do nothing',

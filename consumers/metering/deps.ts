@@ -1,3 +1,4 @@
+import type { Bus } from '../../platform/bus/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Log } from '../../platform/log.ts'
@@ -7,6 +8,8 @@ export type MeteringDeps = {
   db: Db
   allTenants: Db
   wake: () => void
+  /** Reports as they stand in the log, for as long as it keeps them. */
+  bus: Pick<Bus, 'bounds' | 'read'>
   log: Log
   /** Tenants whose last rating or issuing failed, and why. */
   failing: Map<string, string>

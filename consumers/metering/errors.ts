@@ -18,5 +18,7 @@ export const billingError = defineErrors({
   journal_unbalanced: { status: 409, title: 'The journal does not balance' },
   quarantine_decided: { status: 409, title: 'The quarantine was decided already' },
   quarantine_own_package: { status: 403, title: 'A reviewer cannot decide on a package of its own organisation' },
+  usage_expired: { status: 410, title: 'The log does not hold this usage any more' },
+  proof_unavailable: { status: 409, title: "The report is not the caller's alone" },
   period_open: { status: 409, title: 'The period still collects usage' },
 })

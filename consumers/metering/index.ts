@@ -17,6 +17,7 @@ import { previewRoute } from './preview-route.ts'
 import { onWithdrawn } from './quarantine/on-withdrawn.ts'
 import { quarantineRoutes } from './quarantine/quarantine-routes.ts'
 import { receiptRoute } from './receipt-routes.ts'
+import { proofRoute } from './receipts/proof-route.ts'
 import { subscriptionRoutes } from './subscription-routes.ts'
 
 /** Every call of metering on port 8060. */
@@ -30,6 +31,7 @@ export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   previewRoute(deps),
   ...subscriptionRoutes(deps),
   receiptRoute(deps),
+  proofRoute(deps),
   ledgerRoute(deps),
   closeRoute(deps),
   ...quarantineRoutes(deps),

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
 import { row, type Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
+import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, everyone, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
 import { periodOf } from '../../platform/utc-time.ts'
@@ -15,8 +16,10 @@ import { invoicePdf } from './invoice-pdf.ts'
 import { collectionEnds, issuePeriod } from './issue.ts'
 import type { InvoiceState } from './life/invoice-state.ts'
 import { liveState } from './life/shown-state.ts'
+import { shownReport } from './receipts/line-reports.ts'
 
 const IssueBody = closed({ period: Period, collection: Type.Optional(Type.Literal('skip')) })
+const EXPLAINED_WITH_EVENTS = 20
 
 /** Invoices: live for the open month, from their stored bytes once issued. */
 export function invoiceRoutes(deps: MeteringDeps): Route[] {
@@ -32,12 +35,19 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
 
   async function explain(call: Call): Promise<Answer> {
     const tenant = call.params.tenant ?? ''
-    const body = await withInvoice(call, tenant, (tx, { invoice }) => {
+    const withEvents = call.query.get('events') === 'true'
+    const { limit: asked, after } = pageRequest(call.query, ['uuid'])
+    // A report has up to a thousand events.
+    const limit = withEvents ? Math.min(asked, EXPLAINED_WITH_EVENTS) : asked
+    const { explained, reported } = await withInvoice(call, tenant, (tx, { invoice }) => {
       const line = invoice.lines.find(({ id }) => id === call.params.id)
       if (!line) throw httpError('not_found', `the invoice of ${invoice.period} has no line with this id`)
-      return explainLine(tx, tenant, invoice.currency, invoice.id, line)
+      return explainLine(tx, tenant, invoice, line, { limit, after: after?.[0] ?? null })
     })
-    return { status: 200, body }
+    const { items, next } = page(reported.found, limit, ({ stored }) => [stored.report_id])
+    const reports: object[] = []
+    for (const one of items) reports.push(await shownReport(one, withEvents ? deps.bus : null))
+    return { status: 200, headers: nextLink(call.path, call.query, next), body: { ...explained, reports, next } }
   }
 
   /** The invoice that a call names, from its stored bytes once issued, live before. 404 for what the caller may not see. */
@@ -92,7 +102,7 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
     {
       method: 'GET',
       path: '/billing/invoice/:tenant/lines/:id/explain',
-      summary: 'What is behind a line: price, hours of usage, postings',
+      summary: 'What is behind a line: price, hours of usage, reports, their events, postings',
       access: everyone,
       handle: explain,
     },

@@ -12,6 +12,7 @@ import { entriesOf, post } from './ledger.ts'
 import { holdBack, noteIssued, noteIssueFailed, openInvoices } from './life/issue-life.ts'
 import { oldestOpenMonth, openForFixedFees, periodsBetween } from './open-invoices.ts'
 import { perTenant } from './per-tenant.ts'
+import { withUsageRoots } from './receipts/usage-roots.ts'
 import { snapshotOf } from './snapshot.ts'
 
 /** When a month's collection window ends: from then on its invoices may be issued. */
@@ -77,6 +78,7 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
       const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
       if (live.rated.lines.length === 0) return null
       if (await holdBack(tx, tenant, period, live, at)) return null
+      live.rated.lines = await withUsageRoots(tx, tenant, live.rated.lines, live.rated.packages)
       const number = await takeNumber(tx)
       fault('issue.after-number')
       const invoice = invoiceBody(tenant, period, live, { status: 'issued', number }, at)

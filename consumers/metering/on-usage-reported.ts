@@ -12,6 +12,7 @@ const TABLES = [
   'priced_events',
   'reports',
   'exceptions',
+  'contributions',
   'invoices',
   'late_periods',
   'used_versions',
@@ -25,8 +26,8 @@ export function onUsageReported(metrics: Metrics, now: Clock): Handler {
     on: usageReported,
     emits: [],
     writes: TABLES,
-    async handle(event, tx) {
-      const { counted, exceptions } = await countReport(tx, event, now())
+    async handle(event, tx, _prepared, at) {
+      const { counted, exceptions } = await countReport(tx, event, now(), at)
       records.inc({ status: 'counted' }, counted)
       for (const { status } of exceptions) records.inc({ status })
       return ok()

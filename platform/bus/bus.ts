@@ -17,6 +17,9 @@ export type BusRecord = {
   recordedAt: Date
 }
 
+/** Where a record stands in its topic. */
+export type LogPlace = Pick<BusRecord, 'partition' | 'position'>
+
 /** Records of one partition in order. Applying it moves the cursor from `from` to `next`, or changes nothing. */
 export type Batch = { topic: string; partition: number; from: string; next: string; records: BusRecord[] }
 

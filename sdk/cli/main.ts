@@ -7,6 +7,7 @@ import { deadLetterCommands } from './dead-letters.ts'
 import { exportCommand, tailCommand } from './events.ts'
 import { groupCommands } from './groups.ts'
 import { projectionCommands } from './projections.ts'
+import { receiptCommands } from './receipts.ts'
 import { replayCommands } from './replays.ts'
 import { topicsCommand } from './topics.ts'
 
@@ -20,6 +21,7 @@ const commands: readonly Command[] = [
   ...groupCommands,
   ...replayCommands,
   ...projectionCommands,
+  ...receiptCommands,
 ]
 const DEFAULT_API = 'http://127.0.0.1:8090'
 

@@ -36,6 +36,7 @@ export const points: readonly Point[] = [
   { name: 'count.after-dedupe', drive: 'usage' },
   { name: 'count.after-rollups', drive: 'usage' },
   { name: 'count.after-marks', drive: 'usage' },
+  { name: 'count.after-receipt', drive: 'usage' },
   { name: 'runner.after-effects', drive: 'usage', groups: EVERY_GROUP },
   { name: 'runner.before-commit', drive: 'usage', groups: EVERY_GROUP },
   { name: 'runner.after-commit', drive: 'usage', groups: EVERY_GROUP },

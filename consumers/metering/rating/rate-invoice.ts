@@ -3,7 +3,7 @@ import { currencyDigits } from './currency.ts'
 import { type Booked, difference, linesOf } from './delta.ts'
 import { groupBy } from './group-by.ts'
 import type { InvoiceLine, Part } from './line.ts'
-import { type RatedPeriod, ratePeriod } from './rate-period.ts'
+import { packagesPriced, type RatedPeriod, ratePeriod } from './rate-period.ts'
 import type { TaxAmount } from './taxes.ts'
 import type { PeriodUsage, QuarantinedUsage } from './usage.ts'
 
@@ -24,6 +24,8 @@ export type RatedInvoice = {
   quarantined: (QuarantinedUsage & { period: string })[]
   /** What credits may pay for, by charge. Not part of the invoice's text. */
   parts: Part[]
+  /** The packages whose usage of its meter a line prices, by the id of the line that was rated. Not part of the text. */
+  packages: ReadonlyMap<string, readonly string[]>
 }
 /** `shareOf`: the partner's part of its net in percent, by the contract in force in the period. */
 export type RatingPolicy = {
@@ -46,8 +48,11 @@ export function rateInvoice(current: PeriodUsage, late: readonly LatePeriod[], p
   const rated = ratePeriod(current, { tenant, digits, final })
   const lines = linesOf(rated, digits)
   const taxes: (TaxAmount & { period?: string })[] = [...rated.taxes]
+  const packages = new Map(packagesPriced(rated, current.subscriptions))
   for (const { usage, booked } of late) {
-    const changed = difference(ratePeriod(usage, { tenant, digits, final: true }), booked, digits, current.period)
+    const again = ratePeriod(usage, { tenant, digits, final: true })
+    for (const [id, priced] of packagesPriced(again, usage.subscriptions)) packages.set(id, priced)
+    const changed = difference(again, booked, digits, current.period)
     lines.push(...changed.lines)
     taxes.push(...changed.taxes.map((one) => ({ ...one, period: usage.period })))
   }
@@ -67,6 +72,7 @@ export function rateInvoice(current: PeriodUsage, late: readonly LatePeriod[], p
       quarantined.map((one) => ({ ...one, period })),
     ),
     parts: [...rated.sold.flatMap(({ parts }) => parts), ...lines.slice(rated.lines.length).map(partOf)],
+    packages,
   }
 }
 

@@ -29,7 +29,7 @@ const METERING: [table: string, random: string][] = [
   ['metering.rollups', ''],
   ['metering.used_versions', ''],
   ['metering.quarantines', ''],
-  ['metering.reports', ''],
+  ['metering.reports', 'log_position'],
   ['metering.exceptions', ''],
   ['metering.invoices', ''],
   ['metering.late_periods', ''],
@@ -74,10 +74,10 @@ async function creditAgain(deps: MeteringDeps, { tenant, invoice_id, total }: Cr
 
 /** Reports are counted in the month they were reported in; where metering rated or issued, it does so again. */
 async function meter(side: Side, events: readonly RecordedEvent[]): Promise<void> {
-  const { database, clock } = side
+  const { database, clock, bus } = side
   const allTenants = database.as('atom_metering')
   const rules = { now: clock, partnerSharePercent: '80', collectionHours: 1, paymentDays: 30 }
-  const unused = { db: allTenants, wake: () => {}, log: silentLog, failing: new Map<string, string>() }
+  const unused = { db: allTenants, wake: () => {}, bus, log: silentLog, failing: new Map<string, string>() }
   const deps = { ...unused, ...rules, allTenants }
   let waiting: RecordedEvent[] = []
   let acted = ''

@@ -7,6 +7,7 @@ import type { MeteringDeps } from './consumers/metering/deps.ts'
 import { expireUsage } from './consumers/metering/expire-usage.ts'
 import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
 import { issueDue } from './consumers/metering/issue.ts'
+import { measureLife } from './consumers/metering/life/measure-life.ts'
 import { awsCheck, measureAws } from './consumers/metering/payments/aws-check.ts'
 import { openAwsMetering } from './consumers/metering/payments/aws-marketplace-client.ts'
 import { awsRoutes } from './consumers/metering/payments/aws-routes.ts'
@@ -15,6 +16,7 @@ import { expireFacts } from './consumers/metering/payments/payment-facts.ts'
 import { paymentRoutes } from './consumers/metering/payments/payment-routes.ts'
 import { measurePayments, paymentsCheck } from './consumers/metering/payments/payments-check.ts'
 import { type AwsDeps, sendAwsUsage } from './consumers/metering/payments/send-aws-usage.ts'
+import { sendCreditNotes } from './consumers/metering/payments/send-credit-notes.ts'
 import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
 import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
@@ -123,7 +125,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
 
   async billing(shared) {
     const { settings, pool, bus } = shared
-    const { partnerSharePercent, collectionHours } = settings
+    const { partnerSharePercent, collectionHours, paymentDays } = settings
     const db = pool('atom_app')
     const allTenants = pool('atom_metering')
     const { log } = shared
@@ -137,10 +139,12 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       now,
       partnerSharePercent,
       collectionHours,
+      paymentDays,
     }
     const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
+    periodically(shared, 'measuring of invoices', MINUTE_MS, measureLife(allTenants, shared.metrics))
     periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
       expireUsage(allTenants, now()),
     )
@@ -236,6 +240,7 @@ function startPayments(shared: Shared): Part {
     })
   }
   sendingTo('sending of invoices for payment', () => sendInvoices(deps))
+  sendingTo('telling of credit notes', () => sendCreditNotes(deps))
   sendingTo('sending of usage to AWS', () => sendAwsUsage(aws))
   periodically(shared, 'measuring of payments', MEASURE_MS, measurePayments(deps, metrics))
   periodically(shared, 'measuring of usage for AWS', MEASURE_MS, measureAws(aws, metrics))

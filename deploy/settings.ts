@@ -70,6 +70,7 @@ export const settingDefinitions = {
     '1',
     'Hours a month still collects late usage before its invoices are issued',
   ),
+  paymentDays: countSetting('ATOM_PAYMENT_DAYS', '30', 'Days after its issue by which an invoice is to be paid'),
   reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
   stripeKey: optionalSetting(
     'STRIPE_KEY',

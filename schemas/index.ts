@@ -1,4 +1,5 @@
 import type { EventDefinition } from './define-event.ts'
+import { creditNoteIssued } from './events/credit_note.issued.ts'
 import { invoiceIssued } from './events/invoice.issued.ts'
 import { invoiceUpdated } from './events/invoice.updated.ts'
 import { paymentFailed } from './events/payment.failed.ts'
@@ -26,6 +27,7 @@ export const eventTypes: readonly EventDefinition[] = [
   usageReported,
   invoiceUpdated,
   invoiceIssued,
+  creditNoteIssued,
   paymentSucceeded,
   paymentFailed,
 ]

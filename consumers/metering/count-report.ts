@@ -132,7 +132,7 @@ export async function markPeriods(tx: Tx, tenant: string, periods: readonly stri
  * Whichever open month bills what is late is to be rated again. Before the late months are noted: an invoice that is
  * being issued holds its row, and takes the notes it has billed away with it.
  */
-async function markBillingLate(tx: Tx, tenant: string, late: readonly string[], now: Date): Promise<void> {
+export async function markBillingLate(tx: Tx, tenant: string, late: readonly string[], now: Date): Promise<void> {
   await markStale(tx, tenant, [periodOf(now)])
   await execute(
     tx,

@@ -14,5 +14,7 @@ export type MeteringDeps = {
   partnerSharePercent: string
   /** How long after its end a month still collects usage before its invoices may be issued. */
   collectionHours: number
+  /** Days after its issue by which an invoice is to be paid. */
+  paymentDays: number
 }
 export const SOURCE = '//atom/metering'

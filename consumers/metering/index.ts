@@ -5,6 +5,10 @@ import { closeRoute } from './close-route.ts'
 import type { MeteringDeps } from './deps.ts'
 import { invoiceRoutes } from './invoice-routes.ts'
 import { ledgerRoute } from './ledger-routes.ts'
+import { contractRoutes } from './life/contract-routes.ts'
+import { creditNoteRoutes } from './life/credit-note-routes.ts'
+import { journalRoutes } from './life/journal-routes.ts'
+import { lifeRoutes } from './life/life-routes.ts'
 import { onUsageReported } from './on-usage-reported.ts'
 import { onWpkPublished } from './on-wpk-published.ts'
 import { planRoutes } from './plan-routes.ts'
@@ -17,6 +21,10 @@ import { subscriptionRoutes } from './subscription-routes.ts'
 /** Every call of metering on port 8060. */
 export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   ...invoiceRoutes(deps),
+  ...lifeRoutes(deps),
+  ...creditNoteRoutes(deps),
+  ...journalRoutes(deps),
+  ...contractRoutes(deps),
   ...planRoutes(deps),
   previewRoute(deps),
   ...subscriptionRoutes(deps),

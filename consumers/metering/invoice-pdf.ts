@@ -16,8 +16,10 @@ const LINE = 15
  * An invoice as PDF, made when it is asked for: the same invoice gives the same bytes, since the only time in it is its
  * own. Amounts are the JSON's texts.
  */
-export function invoicePdf(invoice: Invoice): Promise<Buffer> {
-  const title = invoice.number ? `Invoice ${invoice.number}` : `Running invoice, ${invoice.period}`
+export function invoicePdf(
+  invoice: Invoice,
+  title = invoice.number ? `Invoice ${invoice.number}` : `Running invoice, ${invoice.period}`,
+): Promise<Buffer> {
   const info = { Title: title, Author: 'ATOM Cloud Marketplace', CreationDate: new Date(invoice.as_of) }
   const page: Page = new PDFDocument({ size: 'A4', margin: MARGIN, info, bufferPages: true })
   const chunks: Buffer[] = []

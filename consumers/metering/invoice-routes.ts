@@ -1,8 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
-import { row, rows, type Tx } from '../../platform/db.ts'
+import { row, type Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
-import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, everyone, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
 import { periodOf } from '../../platform/utc-time.ts'
@@ -14,18 +13,10 @@ import { findInvoice, invoiceBody, rateLive } from './invoice.ts'
 import { invoiceCsv } from './invoice-csv.ts'
 import { invoicePdf } from './invoice-pdf.ts'
 import { collectionEnds, issuePeriod } from './issue.ts'
+import type { InvoiceState } from './life/invoice-state.ts'
+import { liveState } from './life/shown-state.ts'
 
 const IssueBody = closed({ period: Period, collection: Type.Optional(Type.Literal('skip')) })
-type ListRow = {
-  tenant: string
-  id: string
-  period: string
-  status: string
-  currency: string
-  number: string | null
-  sha256: string | null
-  issued_at: Date | null
-}
 
 /** Invoices: live for the open month, from their stored bytes once issued. */
 export function invoiceRoutes(deps: MeteringDeps): Route[] {
@@ -55,7 +46,11 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
     tenant: string,
     then: (
       tx: Tx,
-      found: { invoice: ReturnType<typeof invoiceBody>; bytes?: Buffer; sha256?: string | null },
+      found: {
+        invoice: ReturnType<typeof invoiceBody> & { state?: InvoiceState }
+        bytes?: Buffer
+        sha256?: string | null
+      },
     ) => Promise<T>,
   ): Promise<T> {
     const at = deps.now()
@@ -72,26 +67,11 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
         }
         if (!stored && period !== periodOf(at)) throw httpError('not_found', `no invoice of ${tenant} for ${period}`)
         const live = await rateLive(tx, tenant, period, deps.partnerSharePercent, at)
-        return then(tx, { invoice: invoiceBody(tenant, period, live, { status: 'gathering' }, at) })
+        const state = await liveState(tx, deps, call.principal, live.id, period)
+        return then(tx, { invoice: { ...invoiceBody(tenant, period, live, { status: 'gathering' }, at), state } })
       },
       { scope: scopeOf(call.principal) },
     )
-  }
-
-  async function list(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query, ['text', 'text'])
-    const found = await deps.db.transaction(
-      (tx) =>
-        rows<ListRow>(
-          tx,
-          `select tenant, id, period, status, currency, number, sha256, issued_at from metering.invoices
-           ${after ? 'where (period, tenant) < (?, ?)' : ''} order by period desc, tenant desc limit ?`,
-          [...(after ?? []), limit + 1],
-        ),
-      { scope: scopeOf(call.principal) },
-    )
-    const { items, next } = page(found, limit, ({ period, tenant }) => [period, tenant])
-    return { status: 200, headers: nextLink(call.path, call.query, next), body: { invoices: items, next } }
   }
 
   async function issue(call: Call): Promise<Answer> {
@@ -102,7 +82,6 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
   }
 
   return [
-    { method: 'GET', path: '/billing/invoices', summary: 'Invoices', access: everyone, handle: list },
     {
       method: 'GET',
       path: '/billing/invoice/:tenant',

@@ -1,6 +1,8 @@
 import { row, type Tx } from '../../platform/db.ts'
+import { loadShares } from './life/share-contracts.ts'
 import { currencyOf, loadLatePeriods, loadPeriod } from './load-period.ts'
 import { lineId } from './rating/line.ts'
+import type { Plan } from './rating/plan.ts'
 import { type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
 
 export type InvoiceRow = {
@@ -12,7 +14,13 @@ export type InvoiceRow = {
   sha256: string | null
   issued_at: Date | null
 }
-export type LiveInvoice = { id: string; rated: RatedInvoice; billsLate: readonly string[] }
+export type LiveInvoice = {
+  id: string
+  rated: RatedInvoice
+  billsLate: readonly string[]
+  /** The plans that price it, as they are at the end of the month. */
+  plans: readonly Plan[]
+}
 
 export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<InvoiceRow | undefined> =>
   row<InvoiceRow>(
@@ -31,10 +39,11 @@ export async function rateLive(tx: Tx, tenant: string, period: string, share: st
   const rated = rateInvoice(current, late, {
     tenant,
     currency: await currencyOf(tx, tenant),
-    shareOf: () => share,
+    shareOf: await loadShares(tx, share),
     final: at >= current.to,
   })
-  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period) }
+  const plans = current.subscriptions.flatMap(({ versions }) => versions.slice(-1).map(({ plan }) => plan))
+  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period), plans }
 }
 
 /** The invoice in the shape of the contract. An issued one is answered from its stored bytes instead. */

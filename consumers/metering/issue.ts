@@ -7,6 +7,7 @@ import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { invoiceBody, rateLive } from './invoice.ts'
 import { entriesOf, post } from './ledger.ts'
+import { holdBack, noteIssued, noteIssueFailed, openInvoices } from './life/issue-life.ts'
 import { oldestOpenMonth, openForFixedFees, periodsBetween } from './open-invoices.ts'
 import { perTenant } from './per-tenant.ts'
 import { snapshotOf } from './snapshot.ts'
@@ -16,22 +17,29 @@ export function collectionEnds(period: string, collectionHours: number): Date {
   return new Date(periodBounds(period).end.getTime() + collectionHours * 3_600_000)
 }
 
-/** Issues every open invoice of a month that has lines. Running it again, or twice at once, issues nothing twice. */
-export async function issuePeriod(deps: MeteringDeps, period: string): Promise<string[]> {
+/**
+ * Issues every open invoice of a month that has lines and that nothing holds back; `impatient`, also those whose next
+ * attempt is not due yet. Running it again, or twice at once, issues nothing twice.
+ */
+export async function issuePeriod(deps: MeteringDeps, period: string, impatient = true): Promise<string[]> {
   const { start, end } = periodBounds(period)
   await deps.allTenants.transaction((tx) => openForFixedFees(tx, period, start, end))
-  const open = await deps.allTenants.query<{ tenant: string }>(
-    "select tenant from metering.invoices where period = ? and status = 'gathering' order by tenant",
-    [period],
-  )
   const issued: string[] = []
-  for (const { tenant } of open) {
-    const number = await perTenant(deps, tenant, () => issueOne(deps, tenant, period))
-    fault('issue.after-commit')
+  for (const tenant of await openInvoices(deps, period, impatient)) {
+    const number = await issueInvoice(deps, tenant, period)
     if (number) issued.push(number)
   }
-  if (issued.length > 0) deps.wake()
   return issued
+}
+
+/** Issues one open invoice and returns its number; null where it has no lines, is held back, or failed. */
+export async function issueInvoice(deps: MeteringDeps, tenant: string, period: string): Promise<string | null> {
+  const number = await perTenant(deps, tenant, () =>
+    issueOne(deps, tenant, period).catch((error) => noteIssueFailed(deps, tenant, period, error)),
+  )
+  fault('issue.after-commit')
+  if (number) deps.wake()
+  return number
 }
 
 /** Issues what is due by now; what the clock calls once a minute. */
@@ -46,7 +54,8 @@ export async function issueDue(deps: MeteringDeps): Promise<string[]> {
   )
   const issued: string[] = []
   for (const { period } of open)
-    if (collectionEnds(period, deps.collectionHours) <= deps.now()) issued.push(...(await issuePeriod(deps, period)))
+    if (collectionEnds(period, deps.collectionHours) <= deps.now())
+      issued.push(...(await issuePeriod(deps, period, false)))
   return issued
 }
 
@@ -63,9 +72,11 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
       const at = now()
       const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
       if (live.rated.lines.length === 0) return null
+      if (await holdBack(tx, tenant, period, live, at)) return null
       const number = await takeNumber(tx)
       fault('issue.after-number')
-      const body = Buffer.from(JSON.stringify(invoiceBody(tenant, period, live, { status: 'issued', number }, at)))
+      const invoice = invoiceBody(tenant, period, live, { status: 'issued', number }, at)
+      const body = Buffer.from(JSON.stringify(invoice))
       const sha256 = createHash('sha256').update(body).digest('hex')
       await execute(
         tx,
@@ -75,6 +86,7 @@ async function issueOne(deps: MeteringDeps, tenant: string, period: string): Pro
         [live.rated.currency, number, body, sha256, at, tenant, period],
       )
       fault('issue.after-freeze')
+      await noteIssued(tx, tenant, invoice, at, deps.paymentDays)
       const { currency } = live.rated
       await post(tx, { tenant, kind: 'invoice', invoice_id: live.id, currency, entries: entriesOf(live.rated) }, at)
       fault('issue.after-posting')

@@ -155,7 +155,7 @@ const metered = (plan: Plan): MeteredCharge[] =>
 
 /**
  * Issued months with later usage that the invoice of `period` bills, and what every issued invoice so far has booked
- * for them. The first open month after a late one bills it: a month that has ended is still open while it collects,
+ * for them, but those that were taken back to be billed anew. The first open month after a late one bills it: a month that has ended is still open while it collects,
  * and what is late must be on exactly one invoice.
  */
 export async function loadLatePeriods(tx: Tx, tenant: string, period: string): Promise<LatePeriod[]> {
@@ -170,8 +170,10 @@ export async function loadLatePeriods(tx: Tx, tenant: string, period: string): P
   if (late.length === 0) return []
   const issued = await rows<{ period: string; body: Buffer }>(
     tx,
-    `select period, body from metering.invoices where tenant = ? and status = 'issued' and period >= ?
-     order by period`,
+    `select period, body from metering.invoices i where tenant = ? and status = 'issued' and period >= ?
+       and not exists (select 1 from metering.invoice_life l
+                       where l.tenant = i.tenant and l.invoice_id = i.id and l.rebilled)
+     order by issued_at, period`,
     [tenant, (late[0] as { period: string }).period],
   )
   const periods: LatePeriod[] = []

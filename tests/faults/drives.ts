@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { metering } from './aws-usage.ts'
+import { crediting } from './credits.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
@@ -37,6 +38,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   withdrawals: (stage) => withdrawing(stage),
   issue: (stage) => issuing(stage),
   payments: (stage) => collecting(stage),
+  credits: (stage) => crediting(stage),
   aws: (stage) => metering(stage),
   rebuild: (stage) => rebuilding(stage),
 }

@@ -1,7 +1,7 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, metering
- * to AWS, or rebuilding a projection.
+ * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, taking
+ * them back, metering to AWS, or rebuilding a projection.
  */
 export type Drive =
   | 'usage'
@@ -11,6 +11,7 @@ export type Drive =
   | 'withdrawals'
   | 'issue'
   | 'payments'
+  | 'credits'
   | 'aws'
   | 'rebuild'
 export type Point = {
@@ -54,8 +55,12 @@ export const points: readonly Point[] = [
   { name: 'payments.after-effect', drive: 'payments' },
   { name: 'payments.after-record', drive: 'payments' },
   { name: 'payments.after-state', drive: 'payments' },
+  { name: 'payments.after-posting', drive: 'payments' },
   { name: 'payments.before-fact-commit', drive: 'payments' },
   { name: 'payments.after-fact', drive: 'payments' },
+  { name: 'credit.after-posting', drive: 'credits' },
+  { name: 'credit.before-commit', drive: 'credits' },
+  { name: 'payments.after-credit', drive: 'credits' },
   { name: 'payments.aws-after-plan', drive: 'aws' },
   { name: 'payments.aws-after-send', drive: 'aws' },
   { name: 'upload.after-artifact', drive: 'packages' },

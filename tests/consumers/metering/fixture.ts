@@ -75,7 +75,7 @@ export async function openBilling(start = '2026-11-10T10:00:00Z') {
   const allTenants = database.as('atom_metering')
   const { log, lines } = recordingLog()
   const bus = openEmbeddedBus({ server: database.server, log, appender: app, dbFor: () => allTenants })
-  const rules = { now: clock, partnerSharePercent: '80', collectionHours: 1 }
+  const rules = { now: clock, partnerSharePercent: '80', collectionHours: 1, paymentDays: 30 }
   const deps = { db: app, allTenants, wake: bus.wake, log, failing: new Map<string, string>(), ...rules }
   const service = await startService(
     [reportRoute({ db: app, bus, now: clock }), ...meteringRoutes(deps)],

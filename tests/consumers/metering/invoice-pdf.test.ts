@@ -16,7 +16,7 @@ const invoice = (charges: number, description = 'Café calls') => {
     taxes: [{ name: 'VAT', percent: '20' }],
   }
   const rated = invoiceOf(monthOfTotals('2026-11', [subscriptionTo('s', 'demo', 'x', plan)], [['m', '', '3']]))
-  const live = { id: '0192f6a0-0000-8000-8000-000000000003', rated, billsLate: [] }
+  const live = { id: '0192f6a0-0000-8000-8000-000000000003', rated, billsLate: [], plans: [] }
   return invoiceBody(
     'acme',
     '2026-11',

@@ -10,6 +10,7 @@ import { type Change, packageBytes, uploadOf } from '../../support/packages.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { startService } from '../../support/service.ts'
 import type { RecordedEvent, RecordedLog } from './recorded-log.ts'
+import { CREDIT_REASON } from './replay.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -36,10 +37,22 @@ export async function recordLog(): Promise<RecordedLog> {
     await market.close()
     billing.clock.set('2026-12-01T02:00:00Z')
     await billing.issueDue()
+    await giveBack(billing)
     return await capture(billing)
   } finally {
     await billing.close()
   }
+}
+
+/** A part of one invoice is given back the day after. */
+async function giveBack({ clock, owner, call, tokens }: Billing): Promise<void> {
+  clock.set('2026-12-02T09:00:00Z')
+  const [invoice] = await owner<{ id: string }>(
+    "select id from metering.invoices where tenant = 'acme' and period = '2026-11'",
+  )
+  const json = { reason: CREDIT_REASON, amount: '2.50' }
+  const { status } = await call('POST', `/billing/invoices/${invoice?.id}/credit-notes`, { as: tokens.finance, json })
+  if (status !== 201) throw new Error(`the credit note was answered ${status}`)
 }
 
 /** Publishes packages, and gives a way to take one of its versions back that asks the marketplace as people do. */

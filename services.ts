@@ -19,6 +19,7 @@ import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
 import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
+import { runReratings } from './consumers/metering/rerating/rerating-worker.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import { lagCheck } from './platform/bus/lag-check.ts'
@@ -121,7 +122,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
   },
 
   async billing(shared) {
-    const { settings, pool, bus } = shared
+    const { settings, pool, bus, lifecycle } = shared
     const { partnerSharePercent, collectionHours } = settings
     const db = pool('atom_app')
     const allTenants = pool('atom_metering')
@@ -143,6 +144,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
       expireUsage(allTenants, now()),
     )
+    lifecycle.onClose('replays of invoices', runReratings({ bus, allTenants, log, now }).stop)
     const payments = startPayments(shared)
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps), ...payments.routes]
     return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), ...payments.checks] }

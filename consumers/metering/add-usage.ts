@@ -74,7 +74,13 @@ export async function addToRollups(
 }
 
 /** Keeps what sums cannot tell, and only where a price needs it: hashes of counted values, quantities of single events. */
-export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[], kept: KeptDimensions): Promise<void> {
+export async function keepSingly(
+  tx: Tx,
+  schema: string,
+  tenant: string,
+  fresh: readonly Keyed[],
+  kept: KeptDimensions,
+): Promise<void> {
   const used = fresh.filter(({ record }) => decimal(record.quantity) >= 0n)
   const values = used.flatMap((one) =>
     kept.distinctOf(one.record.meter).flatMap((of) => {
@@ -87,7 +93,7 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
   if (values.length > 0)
     await execute(
       tx,
-      `insert into metering.distinct_values (tenant, day, meter, package, dimensions, dimensions_key, value_of, value_key)
+      `insert into ${schema}.distinct_values (tenant, day, meter, package, dimensions, dimensions_key, value_of, value_key)
        select ?, t, m, p, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), o, decode(v, 'hex')
        from unnest(?::date[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) as u (t, m, p, d, o, v)
        on conflict do nothing`,
@@ -107,7 +113,7 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
   if (events.length > 0)
     await execute(
       tx,
-      `insert into metering.priced_events (tenant, at, record_key, meter, package, dimensions, quantity)
+      `insert into ${schema}.priced_events (tenant, at, record_key, meter, package, dimensions, quantity)
        select ?, t, decode(k, 'hex'), m, p, d::jsonb, q
        from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::text[], ?::numeric[]) as u (t, k, m, p, d, q)
        on conflict do nothing`,

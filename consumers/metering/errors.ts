@@ -8,5 +8,8 @@ export const billingError = defineErrors({
   currency_mismatch: { status: 409, title: 'A tenant has one currency' },
   plan_version_exists: { status: 409, title: 'The plan has a version from this day already' },
   preview_invalid: { status: 400, title: 'The rehearsal cannot be run' },
+  replay_invalid: { status: 400, title: 'The month cannot be replayed like this' },
+  replay_queue_full: { status: 409, title: 'Too many replays are waiting' },
+  replay_moved: { status: 409, title: 'The replay went on meanwhile' },
   period_open: { status: 409, title: 'The period still collects usage' },
 })

@@ -10,6 +10,7 @@ import { onWpkPublished } from './on-wpk-published.ts'
 import { planRoutes } from './plan-routes.ts'
 import { previewRoute } from './preview-route.ts'
 import { receiptRoute } from './receipt-routes.ts'
+import { reratingRoutes } from './rerating/rerating-routes.ts'
 import { subscriptionRoutes } from './subscription-routes.ts'
 
 /** Every call of metering on port 8060. */
@@ -17,6 +18,7 @@ export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   ...invoiceRoutes(deps),
   ...planRoutes(deps),
   previewRoute(deps),
+  ...reratingRoutes(deps),
   ...subscriptionRoutes(deps),
   receiptRoute(deps),
   ledgerRoute(deps),

@@ -15,18 +15,40 @@ import {
   windowsOf,
 } from './rating/usage.ts'
 
-type Span = { tenant: string; start: Date; end: Date; starts: readonly Date[]; ends: readonly Date[] }
+type Span = {
+  schema: string
+  tenant: string
+  start: Date
+  end: Date
+  starts: readonly Date[]
+  ends: readonly Date[]
+}
+/** `schema`: whose tables hold the usage. `plans`: prices beside the tenant's own that are to find what they need. */
+export type Loading = { schema?: string; plans?: readonly Plan[] }
 
 /**
  * A tenant's usage and subscriptions of a month, as rating takes them. At most 744 rows a meter and combination of the
  * dimensions that plans name, however many events.
  */
-export async function loadPeriod(tx: Tx, tenant: string, period: string): Promise<PeriodUsage> {
+export async function loadPeriod(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  { schema = 'metering', plans = [] }: Loading = {},
+): Promise<PeriodUsage> {
   const { start, end } = periodBounds(period)
   const subscriptions = await loadSubscriptions(tx, tenant, start, end)
   const windows = windowsOf(start, end, subscriptions)
-  const span = { tenant, start, end, starts: windows.map(({ from }) => from), ends: windows.map(({ to }) => to) }
-  const charges = subscriptions.flatMap(({ versions }) => versions.flatMap(({ plan }) => metered(plan)))
+  const span = {
+    schema,
+    tenant,
+    start,
+    end,
+    starts: windows.map(({ from }) => from),
+    ends: windows.map(({ to }) => to),
+  }
+  const own = subscriptions.flatMap(({ versions }) => versions.map(({ plan }) => plan))
+  const charges = [...own, ...plans].flatMap(metered)
   const metersOf = (wanted: (charge: MeteredCharge) => boolean) => [
     ...new Set(charges.filter(wanted).map(({ meter }) => meter)),
   ]
@@ -72,7 +94,7 @@ export async function loadSubscriptions(tx: Tx, tenant: string, start: Date, end
 }
 
 /** `latest` is looked for only where a charge asks for it: it costs a sort. */
-const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf: readonly string[]) =>
+const loadTotals = (tx: Tx, { schema, tenant, start, end, starts, ends }: Span, latestOf: readonly string[]) =>
   rows<UsageTotal>(
     tx,
     `select w - 1 as window, meter, package, dimensions, trim_scale(sum(quantity))::text as quantity,
@@ -83,12 +105,13 @@ const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf
        trim_scale(sum(change))::text as change,
        trim_scale(sum(change_ms + change * (extract(epoch from (?::timestamptz[])[w] - hour) * 1000 - 3600000)))::text
          as change_ms
-     from (select *, width_bucket(hour, ?::timestamptz[]) as w from metering.rollups
+     from (select *, width_bucket(hour, ?::timestamptz[]) as w from ${schema}.rollups
            where tenant = ? and hour >= ? and hour < ?) r
      group by w, meter, package, dimensions order by w, meter, package, dimensions`,
     [latestOf, ends, starts, tenant, start, end],
   )
 
+/** Levels are of all that was ever counted, which no log holds: always from the live tables. */
 const loadLevels = (tx: Tx, { tenant, start }: Span, meters: readonly string[]) =>
   rows<OpeningLevel>(
     tx,
@@ -97,23 +120,23 @@ const loadLevels = (tx: Tx, { tenant, start }: Span, meters: readonly string[]) 
     [tenant, start, meters],
   )
 
-const loadDistinct = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>
+const loadDistinct = (tx: Tx, { schema, tenant, start, end, starts }: Span, meters: readonly string[]) =>
   rows<DistinctValues>(
     tx,
     `select width_bucket(day::timestamptz, ?::timestamptz[]) - 1 as window, meter, package, dimensions, value_of as of,
        array_agg(distinct encode(value_key, 'hex')) as values
-     from metering.distinct_values
+     from ${schema}.distinct_values
      where tenant = ? and day >= ?::timestamptz::date and day < ?::timestamptz::date and meter = any(?::text[])
      group by 1, 2, 3, 4, 5`,
     [starts, tenant, start, end, meters],
   )
 
-const loadEvents = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>
+const loadEvents = (tx: Tx, { schema, tenant, start, end, starts }: Span, meters: readonly string[]) =>
   rows<UsageEvent>(
     tx,
     `select width_bucket(at, ?::timestamptz[]) - 1 as window, meter, package, dimensions,
        to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, encode(record_key, 'hex') as id,
-       quantity::text from metering.priced_events
+       quantity::text from ${schema}.priced_events
      where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) order by at, record_key`,
     [starts, tenant, start, end, meters],
   )
@@ -136,17 +159,25 @@ export async function loadLatePeriods(tx: Tx, tenant: string, period: string): P
     [tenant, period, period],
   )
   if (late.length === 0) return []
-  const issued = await rows<{ period: string; body: Buffer }>(
-    tx,
-    `select period, body from metering.invoices where tenant = ? and status = 'issued' and period >= ?
-     order by period`,
-    [tenant, (late[0] as { period: string }).period],
-  )
+  const issued = await issuedSince(tx, tenant, (late[0] as { period: string }).period, null)
   const periods: LatePeriod[] = []
   for (const { period: month } of late)
     periods.push({ usage: await loadPeriod(tx, tenant, month), booked: bookedFor(month, issued) })
   return periods
 }
+
+/** What issued invoices have booked for a month, those issued after `asOf` left out; null asks for all. */
+export const loadBooked = async (tx: Tx, tenant: string, period: string, asOf: Date | null): Promise<Booked> =>
+  bookedFor(period, await issuedSince(tx, tenant, period, asOf))
+
+const issuedSince = (tx: Tx, tenant: string, period: string, asOf: Date | null) =>
+  rows<{ period: string; body: Buffer }>(
+    tx,
+    `select period, body from metering.invoices
+     where tenant = ? and status = 'issued' and period >= ? and (?::timestamptz is null or issued_at <= ?)
+     order by period`,
+    [tenant, period, asOf, asOf],
+  )
 
 function bookedFor(month: string, issued: readonly { period: string; body: Buffer }[]): Booked {
   const bodies = issued.map(({ period, body }) => ({

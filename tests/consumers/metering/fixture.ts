@@ -142,6 +142,7 @@ export async function openBilling(start = '2026-11-10T10:00:00Z') {
     (await call<Invoice>('GET', `/billing/invoice/${tenant}${period ? `?period=${period}` : ''}`, { as })).body
 
   return {
+    bus,
     clock,
     database,
     organisations,

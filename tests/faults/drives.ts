@@ -7,6 +7,7 @@ import { approvePackage, packagesFound, uploadPackage } from './packages.ts'
 import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
+import { rerating } from './reratings.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
 import type { Running } from './world.ts'
 
@@ -37,6 +38,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   payments: (stage) => collecting(stage),
   aws: (stage) => metering(stage),
   rebuild: (stage) => rebuilding(stage),
+  rerating: (stage) => rerating(stage),
 }
 
 function usage(stage: Stage): Driving {

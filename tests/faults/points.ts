@@ -1,9 +1,9 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, issuing invoices, collecting them, metering to AWS, or rebuilding a
- * projection.
+ * publication, the review of packages that wait for one, issuing invoices, collecting them, metering to AWS, rebuilding a
+ * projection, or replaying an issued month.
  */
-export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'aws' | 'rebuild'
+export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'aws' | 'rebuild' | 'rerating'
 export type Point = {
   name: string
   drive: Drive
@@ -61,6 +61,10 @@ export const points: readonly Point[] = [
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },
   { name: 'replay.after-swap', drive: 'rebuild' },
+  { name: 'rerating.before-commit', drive: 'rerating' },
+  { name: 'rerating.after-commit', drive: 'rerating' },
+  { name: 'rerating.after-compare', drive: 'rerating' },
+  { name: 'rerating.before-end', drive: 'rerating' },
   { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
   { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
   { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },

@@ -17,7 +17,12 @@ export type NewRerating = Pick<
  * Puts a request in the queue, unless one like it is there: then that one is returned. Undefined when the queue is full
  * or, of a nightly one, when it was asked for before.
  */
-export async function enqueue(tx: Tx, wanted: NewRerating, now: Date, most: number): Promise<Rerating | undefined> {
+export async function enqueue(
+  tx: Tx,
+  wanted: NewRerating,
+  now: Date,
+  most = Number.MAX_SAFE_INTEGER,
+): Promise<Rerating | undefined> {
   const { id, nightly, tenant, period, as_of, other_plan, requested_by, request_key } = wanted
   // One at a time past this point: two counts of the queue at once would both find room.
   await execute(tx, "select pg_advisory_xact_lock(hashtextextended('metering.reratings', 0))")

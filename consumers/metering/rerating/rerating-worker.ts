@@ -154,6 +154,7 @@ async function compareNext(deps: ReratingDeps, rerating: Rerating): Promise<void
     const result = await compareTenant(tx, rerating, tenant, now())
     if (result) await insertResult(tx, rerating, result)
     await settled(tx, rerating, { ...caught, ranges, compared_to: tenant })
+    fault('rerating.after-compare')
     return false
   })
   if (last) await finish(deps, rerating)

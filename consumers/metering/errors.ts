@@ -10,6 +10,5 @@ export const billingError = defineErrors({
   preview_invalid: { status: 400, title: 'The rehearsal cannot be run' },
   replay_invalid: { status: 400, title: 'The month cannot be replayed like this' },
   replay_queue_full: { status: 409, title: 'Too many replays are waiting' },
-  replay_moved: { status: 409, title: 'The replay went on meanwhile' },
   period_open: { status: 409, title: 'The period still collects usage' },
 })

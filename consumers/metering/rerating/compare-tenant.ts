@@ -73,6 +73,11 @@ export async function compareTenant(
     })
   if (differing_hours > 0)
     why.push({ code: 'hours_differ', detail: `${differing_hours} stored hour(s) are not what the log says` })
+  if (compared.differing > 0 && differing_hours === 0 && (await keptLater(tx, tenant, period)))
+    why.push({
+      code: 'dimensions_kept_later',
+      detail: 'a price names dimensions or values that were not kept when the usage was counted',
+    })
   if (rerating.covers?.complete === false)
     why.push({ code: 'log_incomplete', detail: 'the log no longer reaches back to the beginning of the month' })
   if (other) why.push({ code: 'other_plan', detail: `the log is priced by ${other.id}` })
@@ -113,6 +118,23 @@ const invoiceOf = (tx: Tx, tenant: string, period: string, asOf: Date | null) =>
 async function bookedSide(tx: Tx, tenant: string, period: string, asOf: Date | null): Promise<Side> {
   const { lines, taxes } = await loadBooked(tx, tenant, period, asOf)
   return { lines: [...lines.values()], tax: taxes.reduce((sum, { amount }) => sum + decimal(amount), 0n) }
+}
+
+/** Whether the log shows usage under dimensions, or single values and events, that are not stored. */
+async function keptLater(tx: Tx, tenant: string, period: string): Promise<boolean> {
+  const { start, end } = periodBounds(period)
+  const missing = (table: string, time: string, key: string) =>
+    `exists (select 1 from ${RERATING_SCHEMA}.${table} s where tenant = ? and ${time} >= ? and ${time} < ? and not exists (
+       select 1 from metering.${table} l where l.tenant = s.tenant and l.${time} = s.${time} and ${key}))`
+  const same = 'l.meter = s.meter and l.package = s.package and l.dimensions_key = s.dimensions_key'
+  const found = await row<{ missing: boolean }>(
+    tx,
+    `select ${missing('rollups', 'hour', same)}
+       or ${missing('distinct_values', 'day', `${same} and l.value_of = s.value_of and l.value_key = s.value_key`)}
+       or ${missing('priced_events', 'at', 'l.record_key = s.record_key')} as missing`,
+    [tenant, start, end, tenant, start, end, tenant, start, end],
+  )
+  return found?.missing ?? false
 }
 
 /** Hours of the month that were counted otherwise than the log says, over all dimensions; the first hundred of them. */

@@ -9,33 +9,59 @@ import { countRecords, type Report } from '../count-report.ts'
 import type { Keyed } from '../keyed-record.ts'
 import { firstReceived, RERATING_SCHEMA, type Rerating } from './rerating.ts'
 
-/** The reports among records of the log; what cannot be read never counted, it is a dead letter. */
-export function readLog(records: readonly BusRecord[]): { record: BusRecord; report: Report }[] {
-  return records.flatMap((record) => {
-    if (record.headers.ce_type !== usageReported.type) return []
-    try {
-      return [{ record, report: currentEvent(usageReported, fromRecord(record)) as Report }]
-    } catch {
-      return []
-    }
-  })
+/** Counted within a tenth of a second or so. */
+const MOST_USAGE = 2_000
+
+/** Records of the log in order, each with its report; null where nobody can read it, which is a dead letter. */
+export type LogEntry = { record: BusRecord; report: Report | null }
+
+/**
+ * Reports among records of the log, so many that the transaction that counts them stays short: readers of the embedded
+ * log wait for it. At least one record.
+ */
+export function readLog(records: readonly BusRecord[]): LogEntry[] {
+  const entries: LogEntry[] = []
+  let size = 0
+  for (const record of records) {
+    const report = reportOf(record)
+    size += report?.data.records.length ?? 0
+    if (entries.length > 0 && size > MOST_USAGE) break
+    entries.push({ record, report })
+  }
+  return entries
+}
+
+function reportOf(record: BusRecord): Report | null {
+  try {
+    return record.headers.ce_type === usageReported.type
+      ? (currentEvent(usageReported, fromRecord(record)) as Report)
+      : null
+  } catch {
+    return null
+  }
 }
 
 /**
- * Counts what records of one partition of the log say of a month, with the code that counts live usage, into the tables
+ * Counts what entries of one partition of the log say of a month, with the code that counts live usage, into the tables
  * beside the live ones. Returns how many records of usage were new and of the month, and how many events were left out.
  */
 export async function countLog(
   tx: Tx,
   rerating: Rerating,
-  records: readonly BusRecord[],
+  entries: readonly LogEntry[],
 ): Promise<{ records: number; leftOut: number }> {
-  const given = await givenUp(tx, records)
-  const readable = readLog(records).filter(({ record }) => !given.has(record.position))
-  const usage = records.filter(({ headers }) => headers.ce_type === usageReported.type)
-  let counted = 0
-  for (const { report } of readable) if (concerns(rerating, report)) counted += await countOne(tx, rerating, report)
-  return { records: counted, leftOut: usage.length - readable.length }
+  const given = await givenUp(
+    tx,
+    entries.map(({ record }) => record),
+  )
+  let records = 0
+  let leftOut = 0
+  for (const { record, report } of entries) {
+    if (record.headers.ce_type !== usageReported.type) continue
+    if (!report || given.has(record.position)) leftOut += 1
+    else if (concerns(rerating, report)) records += await countOne(tx, rerating, report)
+  }
+  return { records, leftOut }
 }
 
 function concerns({ tenant, period, as_of }: Rerating, { data }: Report): boolean {

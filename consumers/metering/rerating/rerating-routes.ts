@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { type Static, Type } from '@sinclair/typebox'
 import { uuidv7 } from 'uuidv7'
 import { scopeOf } from '../../../platform/auth/principal.ts'
-import { Fenced } from '../../../platform/bus/attempts.ts'
 import { row, type Tx } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
@@ -17,8 +16,8 @@ import { Plan } from '../rating/plan.ts'
 import { planFaults } from '../rating/plan-faults.ts'
 import type { OtherPlan, Rerating } from './rerating.ts'
 import { enqueue, findRerating, listReratings } from './rerating-rows.ts'
+import { end } from './rerating-step.ts'
 import { reratingView, resultOf, resultsPage } from './rerating-view.ts'
-import { end } from './rerating-worker.ts'
 
 const Body = closed({
   period: Period,
@@ -28,7 +27,7 @@ const Body = closed({
   plan: Type.Optional(Plan),
 })
 const MOST_OPEN = 20
-const SHOWN = 100
+const SHOWN = 20
 
 /** Months rated again from the log beside their invoices: asked for, looked at, called off. */
 export function reratingRoutes(deps: Pick<MeteringDeps, 'db' | 'allTenants' | 'now'>): Route[] {
@@ -101,12 +100,9 @@ export function reratingRoutes(deps: Pick<MeteringDeps, 'db' | 'allTenants' | 'n
 
   async function cancel(call: Call): Promise<Answer> {
     const rerating = await deps.allTenants.transaction(async (tx) => {
-      const found = await named(tx, call)
+      const found = await named(tx, call, 'for update')
       if (found.state !== 'queued' && found.state !== 'running') return found
-      await end(tx, found, { state: 'cancelled', endedAt: deps.now() }).catch((error: unknown) => {
-        if (error instanceof Fenced) throw billingError('replay_moved', 'it went on meanwhile: try again')
-        throw error
-      })
+      await end(tx, found, { state: 'cancelled', endedAt: deps.now() })
       return (await findRerating(tx, found.id)) as Rerating
     })
     return { status: 200, body: reratingView(rerating) }
@@ -147,9 +143,9 @@ export function reratingRoutes(deps: Pick<MeteringDeps, 'db' | 'allTenants' | 'n
   ]
 }
 
-async function named(tx: Tx, call: Call): Promise<Rerating> {
+async function named(tx: Tx, call: Call, lock: '' | 'for update' = ''): Promise<Rerating> {
   const id = call.params.id ?? ''
-  const found = isUuid(id) ? await findRerating(tx, id) : undefined
+  const found = isUuid(id) ? await findRerating(tx, id, lock) : undefined
   if (!found) throw httpError('not_found', 'no replay with this id; ended ones are kept for 35 days')
   return found
 }

@@ -53,8 +53,17 @@ export async function enqueue(
   )
 }
 
-export const findRerating = (tx: Tx, id: string): Promise<Rerating | undefined> =>
-  row<Rerating>(tx, `select ${COLUMNS} from metering.reratings where id = ?`, [id])
+export const findRerating = (tx: Tx, id: string, lock: '' | 'for update' = ''): Promise<Rerating | undefined> =>
+  row<Rerating>(tx, `select ${COLUMNS} from metering.reratings where id = ? ${lock}`, [id])
+
+/** Holds a rerating for the next step; false when another process does, or has done it. */
+export const holdStep = async (tx: Tx, { id, step }: Rerating): Promise<boolean> =>
+  (await row(
+    tx,
+    `select 1 from metering.reratings where id = ? and step = ? and state in ('queued', 'running')
+     for update skip locked`,
+    [id, step],
+  )) !== undefined
 
 /** One page, the newest first. */
 export const listReratings = (db: Tx, before: string | null, limit: number): Promise<Rerating[]> =>

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { nextRerating } from '../../../../consumers/metering/rerating/rerating-rows.ts'
-import { type ReratingDeps, reratingStep } from '../../../../consumers/metering/rerating/rerating-worker.ts'
+import { type ReratingDeps, reratingStep } from '../../../../consumers/metering/rerating/rerating-step.ts'
 import type { Billing } from '../fixture.ts'
 
 type Told = { quantity?: string; amount: string } | null

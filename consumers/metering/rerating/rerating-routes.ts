@@ -12,6 +12,7 @@ import { isUuid } from '../../../platform/uuid.ts'
 import { closed, OrgId, Period } from '../../../schemas/envelope.ts'
 import type { MeteringDeps } from '../deps.ts'
 import { billingError } from '../errors.ts'
+import { currencyOf } from '../load-period.ts'
 import { Plan } from '../rating/plan.ts'
 import { planFaults } from '../rating/plan-faults.ts'
 import type { OtherPlan, Rerating } from './rerating.ts'
@@ -52,6 +53,8 @@ export function reratingRoutes(deps: Pick<MeteringDeps, 'db' | 'allTenants' | 'n
         requested_by: call.principal.subject,
       }
       const { tenant, period, other_plan } = wanted
+      if (tenant !== null && other_plan && (await currencyOf(tx, tenant)) !== other_plan.plan.currency)
+        throw invalid('/plan/currency', 'currency_mismatch', `is not what ${tenant} pays in`)
       const request_key = createHash('sha256')
         .update(JSON.stringify([tenant, period, as_of, other_plan]))
         .digest('hex')

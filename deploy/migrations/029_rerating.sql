@@ -48,6 +48,8 @@ create table metering.rerating_results (
   -- The sum of the amounts by which lines differ, whatever their sign: what cancels out is still wrong.
   drift numeric not null check (drift >= 0 and drift < 'Infinity'),
   body jsonb not null,
+  -- The tenant could not be rated: `body` says why, and the other tenants are compared all the same.
+  failed boolean not null default false,
   primary key (rerating, tenant)
 );
 comment on table metering.rerating_results is 'what a month from the log and its invoice differ by, per tenant [aggregate]';

@@ -76,7 +76,7 @@ export function measureDrift(
        from (
          select distinct on (r.tenant, g.period) r.* from metering.rerating_results r
          join metering.reratings g on g.id = r.rerating
-         where g.state = 'done' and g.other_plan is null and g.as_of is null and (g.covers->>'complete')::boolean
+         where g.state = 'done' and not r.failed and g.other_plan is null and g.as_of is null and (g.covers->>'complete')::boolean
            and g.ended_at > ?
          order by r.tenant, g.period, g.ended_at desc) newest
        group by currency`,

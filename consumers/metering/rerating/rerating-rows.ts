@@ -121,6 +121,17 @@ export async function moveOn(tx: Tx, { id, step }: Rerating, change: Change): Pr
   return changed === 1
 }
 
+/** Keeps that a tenant could not be compared, and why. */
+export async function insertFailure(tx: Tx, { id }: Rerating, tenant: string, currency: string, detail: string) {
+  const body = JSON.stringify({ tenant, currency, error: { code: 'comparison_failed', detail } })
+  await execute(
+    tx,
+    `insert into metering.rerating_results (rerating, tenant, currency, differing_lines, differing_hours, difference,
+       drift, body, failed) values (?, ?, ?, 0, 0, 0, 0, ?, true)`,
+    [id, tenant, currency, body],
+  )
+}
+
 /** Keeps what a tenant's comparison came to; of a rerating of all tenants only the lines that differ. */
 export async function insertResult(tx: Tx, { id, tenant: asked }: Rerating, result: TenantResult): Promise<void> {
   const { tenant, currency, differing, differing_hours, totals, drift } = result

@@ -2,7 +2,8 @@ import { Fenced } from '../../../platform/bus/attempts.ts'
 import type { Bus } from '../../../platform/bus/bus.ts'
 import { partitionOf } from '../../../platform/bus/partition.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { type Db, execute, row, type Tx } from '../../../platform/db.ts'
+import { type Db, execute, row, sqlState, type Tx } from '../../../platform/db.ts'
+import { messageOf } from '../../../platform/errors.ts'
 import { fault } from '../../../platform/fault.ts'
 import type { Log } from '../../../platform/log.ts'
 import type { ReplayRange } from '../../../platform/replay/replay.ts'
@@ -10,19 +11,31 @@ import { groupCursors, lettersOf } from '../../../platform/replay/rows.ts'
 import { periodOf } from '../../../platform/utc-time.ts'
 import { topics } from '../../../schemas/topics.ts'
 import type { Report } from '../count-report.ts'
+import { currencyOf } from '../load-period.ts'
 import { compareTenant } from './compare-tenant.ts'
 import { countLog, type LogEntry, readLog } from './count-log.ts'
 import { coversOf } from './covers.ts'
 import { RERATING_SCHEMA, RERATING_TABLES, type Rerating } from './rerating.ts'
-import { type Change, holdStep, insertResult, moveOn } from './rerating-rows.ts'
+import { type Change, holdStep, insertFailure, insertResult, moveOn } from './rerating-rows.ts'
 
 export type ReratingDeps = { bus: Bus; allTenants: Db; log: Log; now: Clock }
 
 const GROUP = 'metering'
+/** What was read in a repeatable read was changed before it was written. */
+export const CHANGED_MEANWHILE = '40001'
 /** Reports of a thousand records are the largest: fifty of them fit the memory. */
 const MAX_RECORDS = 50
 /** What may be left to count in the transaction that compares. */
 const CATCH_UP = 50
+
+/** A tenant of many cannot be rated: that is its own failure, and the others are compared. */
+export class TenantFailed extends Error {
+  readonly tenant: string
+  constructor(tenant: string, cause: unknown) {
+    super(messageOf(cause), { cause })
+    this.tenant = tenant
+  }
+}
 
 /** One step: begins, counts the next records of the log, compares the next tenant, or ends. Throws `Fenced`. */
 export async function reratingStep(deps: ReratingDeps, rerating: Rerating, maxRecords = MAX_RECORDS): Promise<void> {
@@ -88,7 +101,7 @@ async function compareNext(deps: ReratingDeps, rerating: Rerating): Promise<void
     const missing = await missed(deps, tx, rerating)
     if (missing.some(({ entries }) => entries.some(({ report }) => report && isOf(report, tenant, rerating.period))))
       return { tenant, counts: true as const }
-    return { tenant, result: await compareTenant(tx, rerating, tenant, now()) }
+    return { tenant, result: await compared(tx, rerating, tenant, now()) }
   })
   const { tenant } = looked
   if (tenant === null) return finish(deps, rerating)
@@ -114,11 +127,24 @@ function compareAfter(deps: ReratingDeps, rerating: Rerating, tenant: string): P
       sum.records += counted.records
       sum.leftOut += counted.leftOut
     }
-    const result = await compareTenant(tx, rerating, tenant, deps.now())
+    const result = await compared(tx, rerating, tenant, deps.now())
     if (result) await insertResult(tx, rerating, result)
     await settled(tx, rerating, { ...sum, ranges, compared_to: tenant })
   })
 }
+
+const compared = (tx: Tx, rerating: Rerating, tenant: string, at: Date) =>
+  compareTenant(tx, rerating, tenant, at).catch((error: unknown) => {
+    throw rerating.tenant === null && sqlState(error) !== CHANGED_MEANWHILE ? new TenantFailed(tenant, error) : error
+  })
+
+/** Goes on behind a tenant that could not be compared. */
+export const passOver = (db: Db, rerating: Rerating, tenant: string, detail: string): Promise<void> =>
+  db.transaction(async (tx) => {
+    await hold(tx, rerating)
+    await insertFailure(tx, rerating, tenant, await currencyOf(tx, tenant), detail)
+    await settled(tx, rerating, { compared_to: tenant })
+  })
 
 const inSnapshot = <T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> =>
   db.transaction(async (tx) => {

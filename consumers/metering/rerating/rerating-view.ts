@@ -5,6 +5,7 @@ type Sums = {
   currency: string
   tenants: number
   differing: number
+  failed: number
   lines: number
   hours: number
   difference: string
@@ -47,6 +48,7 @@ export async function resultOf(tx: Tx, { id }: Rerating) {
   const sums = await rows<Sums>(
     tx,
     `select currency, count(*)::int as tenants, (count(*) filter (where differing_lines > 0 or drift > 0))::int as differing,
+       (count(*) filter (where failed))::int as failed,
        sum(differing_lines)::int as lines, sum(differing_hours)::int as hours, sum(difference)::text as difference,
        sum(drift)::text as drift
      from metering.rerating_results where rerating = ? group by currency order by currency`,
@@ -55,6 +57,7 @@ export async function resultOf(tx: Tx, { id }: Rerating) {
   const sum = (of: (one: Sums) => number) => sums.reduce((total, one) => total + of(one), 0)
   return {
     tenants: sum(({ tenants }) => tenants),
+    failed_tenants: sum(({ failed }) => failed),
     differing_tenants: sum(({ differing }) => differing),
     differing_lines: sum(({ lines }) => lines),
     differing_hours: sum(({ hours }) => hours),
@@ -67,6 +70,6 @@ export const resultsPage = (tx: Tx, id: string, after: string, limit: number, di
   rows<{ tenant: string; body: object }>(
     tx,
     `select tenant, body from metering.rerating_results where rerating = ? and tenant > ?
-       ${differing ? 'and (differing_lines > 0 or drift > 0 or differing_hours > 0)' : ''} order by tenant limit ?`,
+       ${differing ? 'and (failed or differing_lines > 0 or drift > 0 or differing_hours > 0)' : ''} order by tenant limit ?`,
     [id, after, limit],
   )

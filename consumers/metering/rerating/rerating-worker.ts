@@ -6,14 +6,12 @@ import { messageOf } from '../../../platform/errors.ts'
 import { runPeriodically } from '../../../platform/periodic.ts'
 import type { Rerating } from './rerating.ts'
 import { nextRerating } from './rerating-rows.ts'
-import { end, type ReratingDeps, reratingStep } from './rerating-step.ts'
+import { CHANGED_MEANWHILE, end, passOver, type ReratingDeps, reratingStep, TenantFailed } from './rerating-step.ts'
 
 type Options = ReratingDeps & { everyMs?: number }
 
 const EVERY_MS = 1_000
 const ATTEMPTS = 5
-/** What was read in a repeatable read was changed before it was written. */
-const CHANGED_MEANWHILE = '40001'
 const MOST_REST_MS = 1_000
 
 /**
@@ -51,6 +49,10 @@ export function runReratings(options: Options): { stop(): Promise<void> } {
       if (failed < ATTEMPTS && !(error instanceof PositionInvalid)) return false
       failures.delete(id)
       const note = messageOf(error).toWellFormed().replaceAll('\0', '').slice(0, 1_000)
+      if (error instanceof TenantFailed) {
+        await passOver(allTenants, rerating, error.tenant, note)
+        return true
+      }
       const code = error instanceof PositionInvalid ? 'log_unreadable' : 'rerating_failed'
       await allTenants.transaction((tx) => end(tx, rerating, { state: 'failed', code, note, endedAt: now() }))
       return true

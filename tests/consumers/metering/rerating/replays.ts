@@ -28,6 +28,7 @@ export type ReplayView = {
   error?: { code: string; detail: string }
   result: {
     tenants: number
+    failed_tenants: number
     differing_tenants: number
     differing_lines: number
     differing_hours: number

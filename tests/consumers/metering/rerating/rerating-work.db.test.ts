@@ -176,4 +176,27 @@ describe('consumers/metering: the work of a replay', () => {
     await worker.stop()
     expect(billing.log.filter(({ message }) => message === 'step of a rerating failed')).to.have.length(3)
   })
+
+  it('passes over a tenant that cannot be rated, and compares the others', async () => {
+    await billing.report([used('a')])
+    await billing.report([used('b')], billing.tokens.globex)
+    await billing.counted()
+    const broken = { ...perUnit('1'), charges: [{ id: 'x', model: 'per_unit', meter: 'runs', unit_amount: 'none' }] }
+    await billing.owner(
+      `insert into metering.plans (partner, id, name, currency, effective_from, body, created_at)
+       values ('demo', '0192f6a0-0000-7000-8000-00000000000b', 'x', 'USD', '2026-01-01', ?, now())`,
+      [JSON.stringify(broken)],
+    )
+    await billing.owner(
+      "update metering.subscriptions set plan_id = '0192f6a0-0000-7000-8000-00000000000b' where tenant = 'acme'",
+    )
+    const asked = await ask(billing, { period: '2026-10' })
+    const worker = runReratings({ ...reratingDeps(billing), everyMs: 5 })
+    await eventually('it is done', async () => (await look(billing, asked)).state === 'done')
+    await worker.stop()
+    const { result, tenants } = await look(billing, asked)
+    expect(result).to.deep.include({ tenants: 2, failed_tenants: 1, differing_tenants: 0 })
+    expect(tenants).to.have.length(1)
+    expect(tenants[0]).to.deep.include({ tenant: 'acme' })
+  })
 })

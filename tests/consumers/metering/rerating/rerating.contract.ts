@@ -67,6 +67,7 @@ export function reratingContract(backend: string, open: (start: string) => Promi
       expect(await everything()).to.deep.equal(before)
       expect(done.result).to.deep.equal({
         tenants: 2,
+        failed_tenants: 0,
         differing_tenants: 0,
         differing_lines: 0,
         differing_hours: 0,

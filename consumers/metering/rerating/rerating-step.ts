@@ -37,13 +37,20 @@ export class TenantFailed extends Error {
   }
 }
 
-/** One step: begins, counts the next records of the log, compares the next tenant, or ends. Throws `Fenced`. */
-export async function reratingStep(deps: ReratingDeps, rerating: Rerating, maxRecords = MAX_RECORDS): Promise<void> {
-  if (rerating.state === 'queued') return begin(deps, rerating)
+/**
+ * One step: begins, counts the next records of the log, compares the next tenant, or ends. Returns how many records to
+ * read at the next one: large reports are read few at a time, small ones up to fifty. Throws `Fenced`.
+ */
+export async function reratingStep(deps: ReratingDeps, rerating: Rerating, maxRecords = MAX_RECORDS): Promise<number> {
+  if (rerating.state === 'queued') {
+    await begin(deps, rerating)
+    return maxRecords
+  }
   const ends = await deps.allTenants.transaction((tx) => endsOf(tx, rerating))
   const behind = rerating.ranges.findIndex(({ at }, index) => at !== ends[index])
   if (behind !== -1) return countNext(deps, rerating, { behind, until: ends[behind] as string, maxRecords })
-  return compareNext(deps, rerating)
+  await compareNext(deps, rerating)
+  return maxRecords
 }
 
 /** Events of a tenant are in one partition; a rerating of all reads every one. */
@@ -70,7 +77,7 @@ async function begin({ bus, allTenants, now }: ReratingDeps, rerating: Rerating)
 
 type Next = { behind: number; until: string; maxRecords: number }
 
-async function countNext(deps: ReratingDeps, rerating: Rerating, { behind, until, maxRecords }: Next): Promise<void> {
+async function countNext(deps: ReratingDeps, rerating: Rerating, { behind, until, maxRecords }: Next): Promise<number> {
   const range = rerating.ranges[behind] as ReplayRange
   const { partition, at: from } = range
   const records = await deps.bus.read({ topic: topics.usage, partition, from, until, maxRecords })
@@ -86,6 +93,7 @@ async function countNext(deps: ReratingDeps, rerating: Rerating, { behind, until
     fault('rerating.before-commit')
   })
   fault('rerating.after-commit')
+  return Math.min(MAX_RECORDS, Math.max(1, 2 * entries.length))
 }
 
 /**

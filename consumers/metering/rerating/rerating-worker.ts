@@ -22,6 +22,7 @@ export function runReratings(options: Options): { stop(): Promise<void> } {
   const { everyMs = EVERY_MS, allTenants, log, now } = options
   const halt = new AbortController()
   const failures = new Map<string, number>()
+  let maxRecords: number | undefined
 
   async function work(): Promise<void> {
     while (!halt.signal.aborted) {
@@ -38,7 +39,7 @@ export function runReratings(options: Options): { stop(): Promise<void> } {
   async function tried(rerating: Rerating): Promise<boolean> {
     const { id } = rerating
     try {
-      await reratingStep(options, rerating)
+      maxRecords = await reratingStep(options, rerating, maxRecords)
       failures.delete(id)
       return true
     } catch (error) {

@@ -24,6 +24,8 @@ import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
+import { expireReratings, measureDrift, replayNightly } from './consumers/metering/rerating/nightly.ts'
+import { runReratings } from './consumers/metering/rerating/rerating-worker.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import { lagCheck } from './platform/bus/lag-check.ts'
@@ -154,6 +156,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'measuring of quarantines', 5 * MINUTE_MS, measureQuarantines(allTenants, shared.metrics))
     periodically(shared, 'expiry of prepaid credits', MINUTE_MS, () => expireCredits(deps))
     periodically(shared, 'measuring of prepaid credits', MINUTE_MS, measureCredits(deps, shared.metrics))
+    replayInvoices(shared, deps)
     const payments = startPayments(shared)
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps), ...payments.routes]
     return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), ...payments.checks] }
@@ -211,6 +214,17 @@ async function consume(shared: Shared, group: GroupName, handlers: readonly Hand
 
 function periodically({ log, lifecycle }: Shared, name: string, everyMs: number, work: () => Promise<unknown>): void {
   lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
+}
+
+/** Counts months again from the log for finance, and unless that is off of one tenant a day. */
+function replayInvoices(shared: Shared, deps: MeteringDeps): void {
+  const { bus, lifecycle, metrics, settings } = shared
+  const { allTenants, log } = deps
+  lifecycle.onClose('replays of invoices', runReratings({ bus, allTenants, log, now }).stop)
+  if (settings.billingDrift === 'on')
+    periodically(shared, 'daily replay of an invoice', 10 * MINUTE_MS, () => replayNightly(deps))
+  periodically(shared, 'measuring of drift', MINUTE_MS, measureDrift(deps, metrics))
+  periodically(shared, 'expiry of replays', 60 * MINUTE_MS, () => expireReratings(allTenants, now()))
 }
 
 /** Sends issued invoices for payment, in one process at a time, and answers with what became of them. */

@@ -71,6 +71,11 @@ export const settingDefinitions = {
     'Hours a month still collects late usage before its invoices are issued',
   ),
   paymentDays: countSetting('ATOM_PAYMENT_DAYS', '30', 'Days after its issue by which an invoice is to be paid'),
+  billingDrift: choiceSetting(['on', 'off'])(
+    'ATOM_BILLING_DRIFT',
+    'on',
+    'on: every day the month of one tenant is counted again from the log and compared with its invoice; off: only what finance asks for',
+  ),
   reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
   stripeKey: optionalSetting(
     'STRIPE_KEY',

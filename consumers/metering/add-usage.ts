@@ -76,7 +76,13 @@ export async function addToRollups(
 }
 
 /** Keeps what sums cannot tell, and only where a price needs it: hashes of counted values, quantities of single events. */
-export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[], kept: KeptDimensions): Promise<void> {
+export async function keepSingly(
+  tx: Tx,
+  schema: string,
+  tenant: string,
+  fresh: readonly Keyed[],
+  kept: KeptDimensions,
+): Promise<void> {
   const used = fresh.filter(({ record }) => decimal(record.quantity) >= 0n)
   const values = used.flatMap((one) =>
     kept.distinctOf(one.record.meter).flatMap((of) => {
@@ -89,7 +95,7 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
   if (values.length > 0)
     await execute(
       tx,
-      `insert into metering.distinct_values (tenant, day, meter, package, version, dimensions, dimensions_key,
+      `insert into ${schema}.distinct_values (tenant, day, meter, package, version, dimensions, dimensions_key,
          value_of, value_key)
        select ?, t, m, p, n, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), o, decode(v, 'hex')
        from unnest(?::date[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[])
@@ -112,7 +118,7 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
   if (events.length > 0)
     await execute(
       tx,
-      `insert into metering.priced_events (tenant, at, record_key, meter, package, version, dimensions, quantity)
+      `insert into ${schema}.priced_events (tenant, at, record_key, meter, package, version, dimensions, quantity)
        select ?, t, decode(k, 'hex'), m, p, v, d::jsonb, q
        from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::numeric[])
          as u (t, k, m, p, v, d, q)

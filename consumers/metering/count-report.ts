@@ -12,6 +12,7 @@ import { markStale } from './open-invoices.ts'
 import { noteUsedVersions, quarantinedAmong } from './quarantine/used-versions.ts'
 import { groupBy } from './rating/group-by.ts'
 import type { KeptDimensions } from './rating/kept.ts'
+import type { Plan } from './rating/plan.ts'
 import { unpricedAmong as unpricedAmongUsage } from './rating/rate-period.ts'
 import { storeReport } from './receipts/store-report.ts'
 
@@ -31,7 +32,7 @@ export async function countReport(
 ): Promise<{ counted: number; exceptions: Exception[] }> {
   const { tenant, report_id } = report.data
   const { fresh, exceptions, kept } = await countRecords(tx, 'metering', report)
-  await keepSingly(tx, tenant, fresh, kept)
+  await keepSingly(tx, 'metering', tenant, fresh, kept)
   fault('count.after-rollups')
   await noteUsedVersions(tx, tenant, fresh)
   const late = await markPeriods(tx, tenant, [...new Set(fresh.map(({ record }) => period(record)))].sort(), now)
@@ -61,19 +62,28 @@ export async function countReport(
   return { counted: fresh.length, exceptions }
 }
 
+type Counting = {
+  /** Of the records that were new, those that are to be added; all of them unless said. */
+  only?: (fresh: Keyed[]) => Promise<Keyed[]>
+  /** Plans beside those of the tenant whose prices are to find what they need. */
+  plans?: readonly Plan[]
+}
+
 /** Adds what (tenant, id) has not been seen to its hour, in the tables of a schema; says which records were new. */
 export async function countRecords(
   tx: Tx,
   schema: string,
   report: Report,
+  { only = async (fresh) => fresh, plans = [] }: Counting = {},
 ): Promise<{ fresh: Keyed[]; exceptions: Exception[]; kept: KeptDimensions }> {
   const { tenant, received_at, records, indexes } = report.data
   const keyed = records.map((record, place) => keyOf(record, indexes?.[place] ?? place))
-  const { fresh, exceptions } = await dedupe(tx, schema, tenant, received_at, keyed)
+  const deduped = await dedupe(tx, schema, tenant, received_at, keyed)
+  const fresh = await only(deduped.fresh)
   fault('count.after-dedupe')
-  const kept = await keptOf(tx, tenant)
+  const kept = await keptOf(tx, tenant, plans)
   await addToRollups(tx, schema, tenant, fresh, kept)
-  return { fresh, exceptions, kept }
+  return { fresh, exceptions: deduped.exceptions, kept }
 }
 
 async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keyed: Keyed[]) {

@@ -20,5 +20,7 @@ export const billingError = defineErrors({
   quarantine_own_package: { status: 403, title: 'A reviewer cannot decide on a package of its own organisation' },
   usage_expired: { status: 410, title: 'The log does not hold this usage any more' },
   proof_unavailable: { status: 409, title: "The report is not the caller's alone" },
+  replay_invalid: { status: 400, title: 'The month cannot be replayed like this' },
+  replay_queue_full: { status: 409, title: 'Too many replays are waiting' },
   period_open: { status: 409, title: 'The period still collects usage' },
 })

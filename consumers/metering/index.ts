@@ -18,6 +18,7 @@ import { onWithdrawn } from './quarantine/on-withdrawn.ts'
 import { quarantineRoutes } from './quarantine/quarantine-routes.ts'
 import { receiptRoute } from './receipt-routes.ts'
 import { proofRoute } from './receipts/proof-route.ts'
+import { reratingRoutes } from './rerating/rerating-routes.ts'
 import { subscriptionRoutes } from './subscription-routes.ts'
 
 /** Every call of metering on port 8060. */
@@ -29,6 +30,7 @@ export const meteringRoutes = (deps: MeteringDeps): Route[] => [
   ...contractRoutes(deps),
   ...planRoutes(deps),
   previewRoute(deps),
+  ...reratingRoutes(deps),
   ...subscriptionRoutes(deps),
   receiptRoute(deps),
   proofRoute(deps),

@@ -19,6 +19,7 @@ import {
 
 /** `whole`: nothing of the tenant's is quarantined, so that no row has to be looked at for it. */
 type Span = {
+  schema: string
   tenant: string
   start: Date
   end: Date
@@ -26,19 +27,27 @@ type Span = {
   ends: readonly Date[]
   whole: boolean
 }
+/** `schema`: whose tables hold the usage. `plans`: prices beside the tenant's own that are to find what they need. */
+export type Loading = { schema?: string; plans?: readonly Plan[] }
 
 /**
  * A tenant's usage and subscriptions of a month, as rating takes them. At most 744 rows a meter and combination of the
  * dimensions that plans name, however many events.
  */
-export async function loadPeriod(tx: Tx, tenant: string, period: string): Promise<PeriodUsage> {
+export async function loadPeriod(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  { schema = 'metering', plans = [] }: Loading = {},
+): Promise<PeriodUsage> {
   const { start, end } = periodBounds(period)
   const subscriptions = await loadSubscriptions(tx, tenant, start, end)
   const windows = windowsOf(start, end, subscriptions)
   const whole = !(await hasQuarantined(tx, tenant))
   const [starts, ends] = [windows.map(({ from }) => from), windows.map(({ to }) => to)]
-  const span = { tenant, start, end, starts, ends, whole }
-  const charges = subscriptions.flatMap(({ versions }) => versions.flatMap(({ plan }) => metered(plan)))
+  const span = { schema, tenant, start, end, starts, ends, whole }
+  const own = subscriptions.flatMap(({ versions }) => versions.map(({ plan }) => plan))
+  const charges = [...own, ...plans].flatMap(metered)
   const metersOf = (wanted: (charge: MeteredCharge) => boolean) => [
     ...new Set(charges.filter(wanted).map(({ meter }) => meter)),
   ]
@@ -88,7 +97,7 @@ export async function loadSubscriptions(tx: Tx, tenant: string, start: Date, end
 /** `latest` is looked for only where a charge asks for it: it costs a sort. */
 const loadTotals = (
   tx: Tx,
-  { tenant, start, end, starts, ends, whole }: Span,
+  { schema, tenant, start, end, starts, ends, whole }: Span,
   latestOf: readonly string[],
   weighted: readonly string[],
 ) => {
@@ -105,7 +114,7 @@ const loadTotals = (
          as change_ms
      from (select *, width_bucket(hour, ?::timestamptz[]) as w from (
              select hour, meter, package, dimensions, quantity, records, maximum, latest, latest_at, latest_key, change,
-               change_ms from metering.rollups u where tenant = ? and ${whole || billableHours('u')}
+               change_ms from ${schema}.rollups u where tenant = ? and ${whole || billableHours('u')}
              ${steps ? `union all ${STEPS}` : ''}) h
            where hour >= ? and hour < ?) r
      group by w, meter, package, dimensions order by w, meter, package, dimensions`,
@@ -117,6 +126,7 @@ const loadTotals = (
 const STEPS = `select hour, meter, package, dimensions, 0, 0, null, null, null, null, change, change * 3600000
   from (${LEVEL_STEPS}) s`
 
+/** Levels are of all that was ever counted, which no log holds: always from the live tables. */
 const loadLevels = (tx: Tx, { tenant, start, whole }: Span, meters: readonly string[]) =>
   rows<OpeningLevel>(
     tx,
@@ -128,24 +138,24 @@ const loadLevels = (tx: Tx, { tenant, start, whole }: Span, meters: readonly str
     [tenant, meters, ...(whole ? [] : [tenant, meters]), start],
   )
 
-const loadDistinct = (tx: Tx, { tenant, start, end, starts, whole }: Span, meters: readonly string[]) =>
+const loadDistinct = (tx: Tx, { schema, tenant, start, end, starts, whole }: Span, meters: readonly string[]) =>
   rows<DistinctValues>(
     tx,
     `select width_bucket(day::timestamptz, ?::timestamptz[]) - 1 as window, meter, package, dimensions, value_of as of,
        array_agg(distinct encode(value_key, 'hex')) as values
-     from metering.distinct_values d
+     from ${schema}.distinct_values d
      where tenant = ? and day >= ?::timestamptz::date and day < ?::timestamptz::date and meter = any(?::text[])
        and ${whole || billableDays('d')}
      group by 1, 2, 3, 4, 5`,
     [starts, tenant, start, end, meters],
   )
 
-const loadEvents = (tx: Tx, { tenant, start, end, starts, whole }: Span, meters: readonly string[]) =>
+const loadEvents = (tx: Tx, { schema, tenant, start, end, starts, whole }: Span, meters: readonly string[]) =>
   rows<UsageEvent>(
     tx,
     `select width_bucket(at, ?::timestamptz[]) - 1 as window, meter, package, dimensions,
        to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, encode(record_key, 'hex') as id,
-       quantity::text from metering.priced_events e
+       quantity::text from ${schema}.priced_events e
      where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) and ${whole || billableEvents('e')} order by at, record_key`,
     [starts, tenant, start, end, meters],
   )
@@ -168,19 +178,27 @@ export async function loadLatePeriods(tx: Tx, tenant: string, period: string): P
     [tenant, period, period],
   )
   if (late.length === 0) return []
-  const issued = await rows<{ period: string; body: Buffer }>(
-    tx,
-    `select period, body from metering.invoices i where tenant = ? and status = 'issued' and period >= ?
-       and not exists (select 1 from metering.invoice_life l
-                       where l.tenant = i.tenant and l.invoice_id = i.id and l.rebilled)
-     order by issued_at, period`,
-    [tenant, (late[0] as { period: string }).period],
-  )
+  const issued = await issuedSince(tx, tenant, (late[0] as { period: string }).period, null)
   const periods: LatePeriod[] = []
   for (const { period: month } of late)
     periods.push({ usage: await loadPeriod(tx, tenant, month), booked: bookedFor(month, issued) })
   return periods
 }
+
+/** What issued invoices have booked for a month, those issued after `asOf` left out; null asks for all. */
+export const loadBooked = async (tx: Tx, tenant: string, period: string, asOf: Date | null): Promise<Booked> =>
+  bookedFor(period, await issuedSince(tx, tenant, period, asOf))
+
+const issuedSince = (tx: Tx, tenant: string, period: string, asOf: Date | null) =>
+  rows<{ period: string; body: Buffer }>(
+    tx,
+    `select period, body from metering.invoices i
+     where tenant = ? and status = 'issued' and period >= ? and (?::timestamptz is null or issued_at <= ?)
+       and not exists (select 1 from metering.invoice_life l
+                       where l.tenant = i.tenant and l.invoice_id = i.id and l.rebilled)
+     order by issued_at, period`,
+    [tenant, period, asOf, asOf],
+  )
 
 function bookedFor(month: string, issued: readonly { period: string; body: Buffer }[]): Booked {
   const bodies = issued.map(({ period, body }) => ({

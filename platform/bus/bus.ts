@@ -42,6 +42,8 @@ export type Extent = {
   lastRecordedAt: Date | null
   /** How many older ones retention has taken away, as far as the backend knows. */
   removed: number
+  /** When the newest of those was recorded; null when none is gone, or when the backend does not know. */
+  removedUntil: Date | null
 }
 
 /** The cursor from which a partition is read. */

@@ -8,6 +8,7 @@ import { approvePackage, packagesFound, uploadPackage } from './packages.ts'
 import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
+import { rerating } from './reratings.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
 import { deducting } from './wallets.ts'
 import { withdrawing } from './withdrawals.ts'
@@ -43,6 +44,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   aws: (stage) => metering(stage),
   wallets: (stage) => deducting(stage),
   rebuild: (stage) => rebuilding(stage),
+  rerating: (stage) => rerating(stage),
 }
 
 function usage(stage: Stage): Driving {

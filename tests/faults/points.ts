@@ -1,7 +1,8 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
  * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, giving
- * credit for them, deducting from prepaid credits, metering to AWS, or rebuilding a projection.
+ * credit for them, deducting from prepaid credits, metering to AWS, rebuilding a
+ * projection, or replaying an issued month.
  */
 export type Drive =
   | 'usage'
@@ -15,6 +16,7 @@ export type Drive =
   | 'wallets'
   | 'aws'
   | 'rebuild'
+  | 'rerating'
 export type Point = {
   name: string
   drive: Drive
@@ -86,6 +88,10 @@ export const points: readonly Point[] = [
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },
   { name: 'replay.after-swap', drive: 'rebuild' },
+  { name: 'rerating.before-commit', drive: 'rerating' },
+  { name: 'rerating.after-commit', drive: 'rerating' },
+  { name: 'rerating.after-compare', drive: 'rerating' },
+  { name: 'rerating.before-end', drive: 'rerating' },
   { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
   { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
   { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },

@@ -1,5 +1,6 @@
 import { row, type Tx } from '../../platform/db.ts'
 import { currencyOf, loadLatePeriods, loadPeriod } from './load-period.ts'
+import type { LoadedMonth } from './load-together.ts'
 import { lineId } from './rating/line.ts'
 import { type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
 
@@ -24,17 +25,27 @@ export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<Inv
 /** A month's invoice has its id before it has a row, so that looking at it changes nothing. */
 export const invoiceId = (tenant: string, period: string): string => lineId(tenant, period, 'invoice', '')
 
-/** Rates an open month from the rollups, with the differences of earlier, issued months that it has to bill. */
-export async function rateLive(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LiveInvoice> {
+/**
+ * Rates an open month from the rollups, with the differences of earlier, issued months that it has to bill. `loaded`
+ * where that was read with others' before, in the same transaction.
+ */
+export async function rateLive(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  share: string,
+  at: Date,
+  loaded?: LoadedMonth,
+): Promise<LiveInvoice> {
+  const { current, late, currency } = loaded ?? (await loadAlone(tx, tenant, period))
+  const rated = rateInvoice(current, late, { tenant, currency, shareOf: () => share, final: at >= current.to })
+  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period) }
+}
+
+async function loadAlone(tx: Tx, tenant: string, period: string): Promise<LoadedMonth> {
   const current = await loadPeriod(tx, tenant, period)
   const late = await loadLatePeriods(tx, tenant, period)
-  const rated = rateInvoice(current, late, {
-    tenant,
-    currency: await currencyOf(tx, tenant),
-    shareOf: () => share,
-    final: at >= current.to,
-  })
-  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period) }
+  return { current, late, currency: await currencyOf(tx, tenant) }
 }
 
 /** The invoice in the shape of the contract. An issued one is answered from its stored bytes instead. */

@@ -1,5 +1,6 @@
 import { row, rows, type Tx } from '../../platform/db.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
+import { loadTotals } from './load-totals.ts'
 import { type Booked, bookedBy, type TaxLine } from './rating/delta.ts'
 import type { InvoiceLine } from './rating/line.ts'
 import { needsEvents } from './rating/measure.ts'
@@ -11,22 +12,26 @@ import {
   type PeriodUsage,
   type Subscription,
   type UsageEvent,
-  type UsageTotal,
   windowsOf,
 } from './rating/usage.ts'
 
-type Span = { tenant: string; start: Date; end: Date; starts: readonly Date[]; ends: readonly Date[] }
+type Span = { tenant: string; start: Date; end: Date; starts: readonly Date[] }
 
 /**
  * A tenant's usage and subscriptions of a month, as rating takes them. At most 744 rows a meter and combination of the
- * dimensions that plans name, however many events.
+ * dimensions that plans name, however many events. `others` are plans that it is to be rated under beside its own.
  */
-export async function loadPeriod(tx: Tx, tenant: string, period: string): Promise<PeriodUsage> {
+export async function loadPeriod(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  others: readonly Plan[] = [],
+): Promise<PeriodUsage> {
   const { start, end } = periodBounds(period)
   const subscriptions = await loadSubscriptions(tx, tenant, start, end)
   const windows = windowsOf(start, end, subscriptions)
-  const span = { tenant, start, end, starts: windows.map(({ from }) => from), ends: windows.map(({ to }) => to) }
-  const charges = subscriptions.flatMap(({ versions }) => versions.flatMap(({ plan }) => metered(plan)))
+  const span = { tenant, start, end, starts: windows.map(({ from }) => from) }
+  const charges = [...meteredCharges(subscriptions), ...others.flatMap(metered)]
   const metersOf = (wanted: (charge: MeteredCharge) => boolean) => [
     ...new Set(charges.filter(wanted).map(({ meter }) => meter)),
   ]
@@ -39,11 +44,7 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
     to: end,
     windows,
     subscriptions,
-    totals: await loadTotals(
-      tx,
-      span,
-      metersOf(({ aggregation }) => aggregation === 'latest'),
-    ),
+    totals: await loadTotals(tx, { tenants: [tenant], windows }, charges),
     levels: weighted.length === 0 ? [] : await loadLevels(tx, span, weighted),
     distinct: unique.length === 0 ? [] : await loadDistinct(tx, span, unique),
     events: single.length === 0 ? [] : await loadEvents(tx, span, single),
@@ -51,43 +52,39 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
 }
 
 /** Plans a tenant is subscribed to in a span, each with its versions up to the end of it. */
-export async function loadSubscriptions(tx: Tx, tenant: string, start: Date, end: Date): Promise<Subscription[]> {
-  type Row = Omit<Subscription, 'versions'> & { versions: { id: string; effective_from: string; plan: Plan }[] }
+export const loadSubscriptions = async (tx: Tx, tenant: string, start: Date, end: Date): Promise<Subscription[]> =>
+  (await loadSubscriptionsOf(tx, [tenant], start, end)).get(tenant) ?? []
+
+/** The same of many tenants; who has none is not in it. */
+export async function loadSubscriptionsOf(
+  tx: Tx,
+  tenants: readonly string[],
+  start: Date,
+  end: Date,
+): Promise<Map<string, Subscription[]>> {
+  type Row = Omit<Subscription, 'versions'> & {
+    tenant: string
+    versions: { id: string; effective_from: string; plan: Plan }[]
+  }
   const found = await rows<Row>(
     tx,
-    `select s.id, s.partner, s.package, s.starts_at, s.ends_at,
+    `select s.tenant, s.id, s.partner, s.package, s.starts_at, s.ends_at,
        (select jsonb_agg(jsonb_build_object('id', v.id, 'effective_from', v.effective_from, 'plan', v.body)
                          order by v.effective_from, v.id)
         from metering.plans v
         where v.partner = s.partner and (v.id = s.plan_id or v.first_version = s.plan_id) and v.effective_from < ?) as versions
      from metering.subscriptions s join metering.plans p on p.partner = s.partner and p.id = s.plan_id
-     where s.tenant = ? and s.starts_at < ? and (s.ends_at is null or s.ends_at > ?) and p.effective_from < ?
+     where s.tenant = any(?::text[]) and s.starts_at < ? and (s.ends_at is null or s.ends_at > ?) and p.effective_from < ?
      order by s.starts_at, s.id`,
-    [end, tenant, end, start, end],
+    [end, tenants, end, start, end],
   )
-  return found.map((one) => ({
-    ...one,
-    versions: one.versions.map((version) => ({ ...version, effective_from: new Date(version.effective_from) })),
-  }))
+  const sold = new Map<string, Subscription[]>()
+  for (const { tenant, ...one } of found) {
+    const versions = one.versions.map((version) => ({ ...version, effective_from: new Date(version.effective_from) }))
+    sold.set(tenant, [...(sold.get(tenant) ?? []), { ...one, versions }])
+  }
+  return sold
 }
-
-/** `latest` is looked for only where a charge asks for it: it costs a sort. */
-const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf: readonly string[]) =>
-  rows<UsageTotal>(
-    tx,
-    `select w - 1 as window, meter, package, dimensions, trim_scale(sum(quantity))::text as quantity,
-       sum(records)::int8::float8 as records, trim_scale(max(maximum))::text as maximum,
-       (array_agg(jsonb_build_object('at', latest_at, 'id', latest_key, 'quantity', latest::text)
-          order by latest_at desc, latest_key desc)
-          filter (where latest_at is not null and meter = any(?::text[])))[1] as latest,
-       trim_scale(sum(change))::text as change,
-       trim_scale(sum(change_ms + change * (extract(epoch from (?::timestamptz[])[w] - hour) * 1000 - 3600000)))::text
-         as change_ms
-     from (select *, width_bucket(hour, ?::timestamptz[]) as w from metering.rollups
-           where tenant = ? and hour >= ? and hour < ?) r
-     group by w, meter, package, dimensions order by w, meter, package, dimensions`,
-    [latestOf, ends, starts, tenant, start, end],
-  )
 
 const loadLevels = (tx: Tx, { tenant, start }: Span, meters: readonly string[]) =>
   rows<OpeningLevel>(
@@ -117,6 +114,9 @@ const loadEvents = (tx: Tx, { tenant, start, end, starts }: Span, meters: readon
      where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) order by at, record_key`,
     [starts, tenant, start, end, meters],
   )
+
+export const meteredCharges = (subscriptions: readonly Subscription[]): MeteredCharge[] =>
+  subscriptions.flatMap(({ versions }) => versions.flatMap(({ plan }) => metered(plan)))
 
 const metered = (plan: Plan): MeteredCharge[] =>
   plan.charges.flatMap((charge) => (charge.model === 'flat' ? [] : [charge]))

@@ -86,7 +86,8 @@ async function differences(
 ) {
   const tenants = []
   for (const one of await subscribers(tx, partner, tenant, period)) {
-    const usage = await loadPeriod(tx, one, period)
+    const plans = versions.map(({ plan }) => plan)
+    const usage = await loadPeriod(tx, one, period, plans)
     const isOwn = (subscription: Subscription) => partner === null || subscription.partner === partner
     const subscriptions = usage.subscriptions.map((sold) => (isOwn(sold) ? { ...sold, versions } : sold))
     const now = billOf(one, usage, partner)

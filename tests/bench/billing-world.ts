@@ -179,10 +179,7 @@ export async function fill({ unhurried }: BillingWorld, size: Size): Promise<voi
         [...of, REGIONS],
       )
     }
-    await execute(
-      tx,
-      'alter table metering.rollups add primary key (tenant, hour, meter, package, dimensions_key)',
-    )
+    await execute(tx, 'alter table metering.rollups add primary key (tenant, hour, meter, package, dimensions_key)')
   })
   await unhurried.query('vacuum analyze metering.rollups')
   await unhurried.query('analyze')

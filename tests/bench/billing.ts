@@ -125,7 +125,13 @@ async function issueAll({ server, unhurried }: BillingWorld, period: string, ten
   const issued = JSON.parse(stdout) as Issued
   const { start, end } = periodBounds(period)
   const [wanted] = await unhurried.query<{ invoices: number; total: string }>(EXPECTED, [start, end])
-  const [found] = await unhurried.query<{ invoices: number; total: string; numbers: number; last: number; owed: string }>(
+  const [found] = await unhurried.query<{
+    invoices: number
+    total: string
+    numbers: number
+    last: number
+    owed: string
+  }>(
     `select count(*)::int as invoices, sum((convert_from(body, 'UTF8')::json ->> 'total')::numeric)::text as total,
        max(substring(number from 6)::int) as numbers, (select last_number::int from metering.invoice_sequence) as last,
        (select sum(amount) from metering.ledger where account = 'tenant_receivable')::text as owed

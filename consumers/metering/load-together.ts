@@ -1,0 +1,62 @@
+import { rows, type Tx } from '../../platform/db.ts'
+import { periodBounds } from '../../platform/utc-time.ts'
+import { loadSubscriptionsOf, meteredCharges } from './load-period.ts'
+import { loadTotals } from './load-totals.ts'
+import { groupBy } from './rating/group-by.ts'
+import { needsEvents } from './rating/measure.ts'
+import type { LatePeriod } from './rating/rate-invoice.ts'
+import { type PeriodUsage, type Subscription, windowsOf } from './rating/usage.ts'
+
+/** What an open month is rated from. */
+export type LoadedMonth = { current: PeriodUsage; late: LatePeriod[]; currency: string }
+
+/**
+ * The month of many tenants in a few statements. Only of those whose prices take sums of the whole month: who has late
+ * usage, a price that changed within the month, or one that needs single events, values or levels is not in the result,
+ * and is loaded alone, because that may be much to hold at once.
+ */
+export async function loadTogether(
+  tx: Tx,
+  tenants: readonly string[],
+  period: string,
+): Promise<ReadonlyMap<string, LoadedMonth>> {
+  const { start: from, end: to } = periodBounds(period)
+  const subscriptions = await loadSubscriptionsOf(tx, tenants, from, to)
+  const late = await rows<{ tenant: string }>(
+    tx,
+    'select distinct tenant from metering.late_periods where tenant = any(?::text[])',
+    [tenants],
+  )
+  const apart = new Set(late.map(({ tenant }) => tenant))
+  const ofTenant = (tenant: string) => subscriptions.get(tenant) ?? []
+  const together = tenants.filter((tenant) => !apart.has(tenant) && isPlain(from, to, ofTenant(tenant)))
+  if (together.length === 0) return new Map()
+  const windows = [{ from, to }]
+  const charges = together.flatMap((tenant) => meteredCharges(ofTenant(tenant)))
+  const totals = groupBy(await loadTotals(tx, { tenants: together, windows }, charges), ({ tenant }) => tenant)
+  const currencies = await rows<{ tenant: string; currency: string }>(
+    tx,
+    `select distinct on (tenant) tenant, currency from metering.subscriptions where tenant = any(?::text[])
+     order by tenant, starts_at`,
+    [together],
+  )
+  const currencyOf = new Map(currencies.map(({ tenant, currency }) => [tenant, currency]))
+  const month = { period, from, to, windows, levels: [], distinct: [], events: [] }
+  return new Map(
+    together.map((tenant) => [
+      tenant,
+      {
+        current: { ...month, subscriptions: ofTenant(tenant), totals: totals.get(tenant) ?? [] },
+        late: [],
+        currency: currencyOf.get(tenant) ?? 'USD',
+      },
+    ]),
+  )
+}
+
+function isPlain(from: Date, to: Date, subscriptions: readonly Subscription[]): boolean {
+  if (windowsOf(from, to, subscriptions).length > 1) return false
+  return meteredCharges(subscriptions).every(
+    (charge) => charge.aggregation !== 'weighted_sum' && charge.aggregation !== 'unique' && !needsEvents(charge),
+  )
+}

@@ -1,0 +1,66 @@
+import { rows, type Tx } from '../../platform/db.ts'
+import type { MeteredCharge } from './rating/plan.ts'
+import type { UsageTotal, Window } from './rating/usage.ts'
+
+/** Whose usage, and the windows of the month that it is summed up by. */
+export type TotalsOf = { tenants: readonly string[]; windows: readonly Window[] }
+type Total = UsageTotal & { tenant: string }
+type Place = Pick<Total, 'tenant' | 'window' | 'meter' | 'package' | 'dimensions'>
+type Extremes = Place & Pick<Total, 'maximum' | 'latest' | 'change' | 'change_ms'>
+
+/**
+ * Usage of each tenant by window, meter, package and dimensions. What only some aggregations need is read for the
+ * meters of `charges` that have them, because it costs more than all the rest.
+ */
+export async function loadTotals(tx: Tx, of: TotalsOf, charges: readonly MeteredCharge[]): Promise<Total[]> {
+  const sums = await loadSums(tx, of)
+  const metersOf = (...aggregations: MeteredCharge['aggregation'][]) => [
+    ...new Set(charges.filter(({ aggregation }) => aggregations.includes(aggregation)).map(({ meter }) => meter)),
+  ]
+  const wanted = metersOf('max', 'latest', 'weighted_sum')
+  if (wanted.length === 0) return sums
+  const extremes = new Map<string, Extremes>()
+  for (const one of await loadExtremes(tx, of, wanted, metersOf('latest'))) extremes.set(keyOf(one), one)
+  return sums.map((one) => ({ ...one, ...extremes.get(keyOf(one)) }))
+}
+
+const keyOf = (one: Place): string => JSON.stringify([one.tenant, one.window, one.meter, one.package, one.dimensions])
+
+/** The window of a row's hour, counted from 0; looked for only in a month that has several. */
+function windowSql({ windows }: TotalsOf): { sql: string; bindings: unknown[] } {
+  if (windows.length === 1) return { sql: '0', bindings: [] }
+  return { sql: 'width_bucket(hour, ?::timestamptz[]) - 1', bindings: [windows.map(({ from }) => from)] }
+}
+
+const endsOf = ({ windows }: TotalsOf) => [windows[0]?.from, windows.at(-1)?.to]
+
+function loadSums(tx: Tx, of: TotalsOf) {
+  const { sql, bindings } = windowSql(of)
+  return rows<Total>(
+    tx,
+    `select tenant, ${sql} as window, meter, package, dimensions, trim_scale(sum(quantity))::text as quantity,
+       sum(records)::int8::float8 as records, null as maximum, null as latest, '0' as change, '0' as change_ms
+     from metering.rollups where tenant = any(?::text[]) and hour >= ? and hour < ?
+     group by 1, 2, meter, package, dimensions order by 1, 2, meter, package, dimensions`,
+    [...bindings, of.tenants, ...endsOf(of)],
+  )
+}
+
+/** `latest` is looked for only where a charge asks for it: it costs a sort. */
+function loadExtremes(tx: Tx, of: TotalsOf, meters: readonly string[], latestOf: readonly string[]) {
+  const { sql, bindings } = windowSql(of)
+  return rows<Extremes>(
+    tx,
+    `select tenant, w as window, meter, package, dimensions, trim_scale(max(maximum))::text as maximum,
+       (array_agg(jsonb_build_object('at', latest_at, 'id', latest_key, 'quantity', latest::text)
+          order by latest_at desc, latest_key desc)
+          filter (where latest_at is not null and meter = any(?::text[])))[1] as latest,
+       trim_scale(sum(change))::text as change,
+       trim_scale(sum(change_ms + change * (extract(epoch from (?::timestamptz[])[w + 1] - hour) * 1000 - 3600000)))::text
+         as change_ms
+     from (select *, ${sql} as w from metering.rollups
+           where tenant = any(?::text[]) and hour >= ? and hour < ? and meter = any(?::text[])) r
+     group by tenant, w, meter, package, dimensions`,
+    [latestOf, of.windows.map(({ to }) => to), ...bindings, of.tenants, ...endsOf(of), meters],
+  )
+}

@@ -19,19 +19,19 @@ type Span = { tenant: string; start: Date; end: Date; starts: readonly Date[] }
 
 /**
  * A tenant's usage and subscriptions of a month, as rating takes them. At most 744 rows a meter and combination of the
- * dimensions that plans name, however many events. `others` are plans that it is to be rated under beside its own.
+ * dimensions that plans name, however many events. `plans`: prices beside the tenant's own that it is to be rated under.
  */
 export async function loadPeriod(
   tx: Tx,
   tenant: string,
   period: string,
-  others: readonly Plan[] = [],
+  { plans = [] }: { plans?: readonly Plan[] } = {},
 ): Promise<PeriodUsage> {
   const { start, end } = periodBounds(period)
   const subscriptions = await loadSubscriptions(tx, tenant, start, end)
   const windows = windowsOf(start, end, subscriptions)
   const span = { tenant, start, end, starts: windows.map(({ from }) => from) }
-  const charges = [...meteredCharges(subscriptions), ...others.flatMap(metered)]
+  const charges = [...meteredCharges(subscriptions), ...plans.flatMap(metered)]
   const metersOf = (wanted: (charge: MeteredCharge) => boolean) => [
     ...new Set(charges.filter(wanted).map(({ meter }) => meter)),
   ]

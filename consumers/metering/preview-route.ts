@@ -87,7 +87,7 @@ async function differences(
   const tenants = []
   for (const one of await subscribers(tx, partner, tenant, period)) {
     const plans = versions.map(({ plan }) => plan)
-    const usage = await loadPeriod(tx, one, period, plans)
+    const usage = await loadPeriod(tx, one, period, { plans })
     const isOwn = (subscription: Subscription) => partner === null || subscription.partner === partner
     const subscriptions = usage.subscriptions.map((sold) => (isOwn(sold) ? { ...sold, versions } : sold))
     const now = billOf(one, usage, partner)

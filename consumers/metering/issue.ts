@@ -51,7 +51,7 @@ export async function issuePeriod(deps: MeteringDeps, period: string): Promise<s
 }
 
 /** Enough that a commit and the reading of usage are shared by many; few enough to try again one by one. */
-const TOGETHER = 50
+const TOGETHER = 100
 
 /**
  * Issues invoices in one transaction. `left` is who has to be issued alone: all of them when one cannot be issued, and

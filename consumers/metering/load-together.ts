@@ -1,4 +1,4 @@
-import { rows, type Tx } from '../../platform/db.ts'
+import { execute, rows, type Tx } from '../../platform/db.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
 import { loadSubscriptionsOf, meteredCharges } from './load-period.ts'
 import { loadTotals } from './load-totals.ts'
@@ -32,6 +32,8 @@ export async function loadTogether(
   const together = tenants.filter((tenant) => !apart.has(tenant) && isPlain(from, to, ofTenant(tenant)))
   if (together.length === 0) return new Map()
   const windows = [{ from, to }]
+  // The planner expects far more groups than there are, and would rather sort all rows on disk than hash those.
+  await execute(tx, "set local work_mem = '64MB'")
   const charges = together.flatMap((tenant) => meteredCharges(ofTenant(tenant)))
   const totals = groupBy(await loadTotals(tx, { tenants: together, windows }, charges), ({ tenant }) => tenant)
   const currencies = await rows<{ tenant: string; currency: string }>(

@@ -45,7 +45,7 @@ function loadSums(tx: Tx, of: TotalsOf) {
        group by 1, 2, meter, package, dimensions)
      select tenant, "window", meter, package, dimensions, trim_scale(quantity)::text as quantity,
        records::int8::float8 as records, null as maximum, null as latest, '0' as change, '0' as change_ms
-     from sums order by 1, 2, meter, package, dimensions`,
+     from sums order by tenant, "window", meter, package, dimensions`,
     [...bindings, of.tenants, ...endsOf(of)],
   )
 }
@@ -55,7 +55,8 @@ function loadExtremes(tx: Tx, of: TotalsOf, meters: readonly string[], latestOf:
   const { sql, bindings } = windowSql(of)
   return rows<Extremes>(
     tx,
-    `select tenant, w as window, meter, package, dimensions, trim_scale(max(maximum))::text as maximum,
+    `select tenant, w as window, meter, package, dimensions,
+       trim_scale(max(maximum))::text as maximum,
        (array_agg(jsonb_build_object('at', latest_at, 'id', latest_key, 'quantity', latest::text)
           order by latest_at desc, latest_key desc)
           filter (where latest_at is not null and meter = any(?::text[])))[1] as latest,

@@ -114,7 +114,7 @@ export const EXPECTED = `
   billed as (select tenant, sum(amount) as net from priced group by tenant)
   select count(*)::int as invoices, sum(net + round(net * 0.2, 2))::text as total from billed`
 
-/** Tenants, plans, subscriptions and rollups, in the order in which time would bring them. */
+/** Tenants, plans, subscriptions and rollups in the order of time: what a tenant used lies beside others' usage. */
 export async function fill({ unhurried }: BillingWorld, size: Size): Promise<void> {
   await unhurried.transaction(async (tx) => {
     const orgs = [SELLER, BIG, ...Array.from({ length: size.sparse }, (_, n) => tenantName(n))]
@@ -147,7 +147,7 @@ export async function fill({ unhurried }: BillingWorld, size: Size): Promise<voi
            q, q, hour + interval '59 minutes', md5(q::text), q, q * 60000
          from (select tenant, hour, meter, package, ${dimensions} as d,
                  1 + (extract(epoch from hour)::int / 3600 * 7 + length(meter) * 13 + n * 31) % 97 / 8.0 as q
-               from ${from} order by hour, n) r`,
+               from ${from} order by hour, md5(tenant)) r`,
         bindings,
       )
     const hours = "generate_series(?::timestamptz, ?::timestamptz, interval '1 hour') as hour"

@@ -47,7 +47,7 @@ export async function issuePeriod(deps: MeteringDeps, period: string): Promise<s
     if (number) issued.push(number)
   }
   if (issued.length > 0) deps.wake()
-  return issued.sort()
+  return issued
 }
 
 /** Enough that a commit and the reading of usage are shared by many; few enough to try again one by one. */

@@ -76,12 +76,33 @@ describe('consumers/metering: month end of many tenants', () => {
 
   it('leaves behind the one that cannot be issued, and nobody beside it', async () => {
     await billing.owner("alter table metering.ledger add constraint closed check (tenant <> 'm-007')")
-    expect(await billing.issue(PERIOD)).to.deep.equal(names.slice(1).map((_, n) => number(n + 1)))
+    expect((await billing.issue(PERIOD)).sort()).to.deep.equal(names.slice(1).map((_, n) => number(n + 1)))
     expect((await issued()).map(({ tenant }) => tenant)).to.not.include('m-007')
     expect([...billing.deps.failing.keys()]).to.deep.equal(['m-007'])
     await billing.owner('alter table metering.ledger drop constraint closed')
     expect(await billing.issue(PERIOD)).to.deep.equal([number(TENANTS)])
     expect(billing.deps.failing.size).to.equal(0)
+  })
+
+  it('opens what nobody used but everybody owes a fee for, and issues it', async () => {
+    const fee: Plan = {
+      name: 'fee',
+      currency: 'EUR',
+      effective_from: '2026-01-01T00:00:00Z',
+      charges: [{ id: 'fee', model: 'flat', flat_amount: '9' }],
+    }
+    const buyers = names.map((name) => name.replace('m', 'f'))
+    await billing.owner(
+      "insert into platform.orgs (org, display_name, kind, created_at) values ('payer', 'payer', 'member', now())",
+    )
+    await billing.sell('fees', fee, ['payer'])
+    await buyersOf('payer', buyers)
+    await billing.issue(PERIOD)
+    const found = (await issued()).filter(({ tenant }) => tenant.startsWith('f-'))
+    expect(found.map(({ tenant }) => tenant).sort()).to.deep.equal(buyers)
+    expect(new Set(found.map(({ total }) => total))).to.deep.equal(new Set(['9.00']))
+    const currencies = await billing.owner("select distinct currency from metering.invoices where tenant like 'f-%'")
+    expect(currencies).to.deep.equal([{ currency: 'EUR' }])
   })
 
   it('waits for usage that is being counted with only that tenant, holding nobody else', async () => {

@@ -12,8 +12,8 @@ import { migrationsFolder, type SocketServer } from '../support/database.ts'
 export type BillingWorld = {
   server: SocketServer
   as(role: string): Db
-  /** One connection that may take as long as it needs. */
-  unhurried: Db
+  /** As the owner of everything, for what may take as long as it needs. */
+  unhurried: Pick<Db, 'query' | 'transaction'>
   close(): Promise<void>
 }
 export type Size = { dense: number; sparse: number }
@@ -49,8 +49,19 @@ export async function openBillingWorld(): Promise<BillingWorld> {
   const postgres = await startEmbeddedPostgres(folder, silentLog)
   const server = { socketFolder: postgres.socketFolder, database: 'bench_test' }
   await migrate(server, migrationsFolder)
-  const unhurried = openDb(server, 'postgres', 1, 600_000)
-  await unhurried.query('set statement_timeout = 0')
+  const owner = openDb(server, 'postgres', 1, 600_000)
+  const unhurried: BillingWorld['unhurried'] = {
+    async query<R>(sql: string, bindings?: readonly unknown[]) {
+      // Each time: the pool has but one connection, and lets it go when it was idle for a while.
+      await owner.query('set statement_timeout = 0')
+      return owner.query<R>(sql, bindings)
+    },
+    transaction: (work) =>
+      owner.transaction(async (tx) => {
+        await execute(tx, 'set local statement_timeout = 0')
+        return work(tx)
+      }),
+  }
   const pools = new Map<string, Db>()
   const as = (role: string): Db => {
     const pool = pools.get(role) ?? openDb(server, role, 8)
@@ -62,7 +73,7 @@ export async function openBillingWorld(): Promise<BillingWorld> {
     as,
     unhurried,
     async close() {
-      await unhurried.close()
+      await owner.close()
       for (const pool of pools.values()) await pool.close()
       await postgres.stop()
       await rm(folder, { recursive: true, force: true })

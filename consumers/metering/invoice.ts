@@ -2,10 +2,13 @@ import { row, type Tx } from '../../platform/db.ts'
 import { type CreditPayment, creditTexts, paymentsOf } from './credits/pay-invoice.ts'
 import { openCredits } from './credits/wallet.ts'
 import { loadShares } from './life/share-contracts.ts'
-import { currencyOf, loadLatePeriods, loadPeriod } from './load-period.ts'
+import { loadLatePeriods } from './load-late-periods.ts'
+import { loadPeriod } from './load-period.ts'
+import { currencyOf } from './load-subscriptions.ts'
+import type { LoadedMonth } from './load-together.ts'
 import { lineId } from './rating/line.ts'
-import type { Plan } from './rating/plan.ts'
 import { type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
+import type { Subscription } from './rating/usage.ts'
 
 export type InvoiceRow = {
   id: string
@@ -20,8 +23,8 @@ export type LiveInvoice = {
   id: string
   rated: RatedInvoice
   billsLate: readonly string[]
-  /** The plans that price it, as they are at the end of the month. */
-  plans: readonly Plan[]
+  /** What prices it, each with its plan versions up to the end of the month. */
+  subscriptions: readonly Subscription[]
   /** What prepaid credits pay of it. */
   payments: readonly CreditPayment[]
 }
@@ -36,16 +39,37 @@ export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<Inv
 /** A month's invoice has its id before it has a row, so that looking at it changes nothing. */
 export const invoiceId = (tenant: string, period: string): string => lineId(tenant, period, 'invoice', '')
 
-/** Rates an open month from the rollups, with the differences of earlier, issued months that it has to bill. */
-export async function rateLive(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LiveInvoice> {
+/**
+ * Rates an open month from the rollups, with the differences of earlier, issued months that it has to bill. `loaded`
+ * where that was read with others' before, in the same transaction.
+ */
+export async function rateLive(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  share: string,
+  at: Date,
+  loaded?: LoadedMonth,
+): Promise<LiveInvoice> {
+  const month = loaded ?? (await loadAlone(tx, tenant, period, share, at))
+  const { current, late, currency, shareOf, credits } = month
+  const rated = rateInvoice(current, late, { tenant, currency, shareOf, final: at >= current.to })
+  const { subscriptions } = current
+  return {
+    id: invoiceId(tenant, period),
+    rated,
+    billsLate: late.map(({ usage }) => usage.period),
+    subscriptions,
+    payments: paymentsOf(rated, credits, at),
+  }
+}
+
+async function loadAlone(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LoadedMonth> {
   const current = await loadPeriod(tx, tenant, period)
   const late = await loadLatePeriods(tx, tenant, period)
   const currency = await currencyOf(tx, tenant)
   const shareOf = await loadShares(tx, share)
-  const rated = rateInvoice(current, late, { tenant, currency, shareOf, final: at >= current.to })
-  const payments = paymentsOf(rated, await openCredits(tx, tenant, currency, at), at)
-  const plans = current.subscriptions.flatMap(({ versions }) => versions.slice(-1).map(({ plan }) => plan))
-  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period), plans, payments }
+  return { current, late, currency, shareOf, credits: await openCredits(tx, tenant, currency, at) }
 }
 
 /** The invoice in the shape of the contract. An issued one is answered from its stored bytes instead. */

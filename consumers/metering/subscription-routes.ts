@@ -12,7 +12,7 @@ import { closed, OrgId, Uuid } from '../../schemas/envelope.ts'
 import { grantPlanCredits } from './credits/grant-credit.ts'
 import type { MeteringDeps } from './deps.ts'
 import { billingError } from './errors.ts'
-import { currencyOf } from './load-period.ts'
+import { currencyOf } from './load-subscriptions.ts'
 import { markSubscribed } from './open-invoices.ts'
 
 const SubscriptionBody = closed({

@@ -15,7 +15,7 @@ export function crediting(stage: Stage): Driving {
   return {
     services: ['billing'],
     // One is void, so that something was done before the crash.
-    at: 2,
+    at: () => 2,
     async env() {
       fake ??= await startFakeStripe()
       return { STRIPE_KEY: fake.secretKey, STRIPE_API_BASE: fake.url }

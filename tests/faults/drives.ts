@@ -20,8 +20,8 @@ import type { Running } from './world.ts'
  */
 export type Driving = {
   services: readonly string[]
-  /** Dies when it comes to the point for this time. */
-  at?: number
+  /** Dies when it comes to the point for this time, the first otherwise. */
+  at?(name: string): number
   /** Settings that its processes have beside the usual ones. */
   env?(): Promise<Record<string, string>>
   /** What has to be there before any of the points, done by a process that lives. */
@@ -90,8 +90,8 @@ const tenantsOf = (name: string) => ['a', 'b', 'c'].map((letter) => `${name}-${l
 function issuing(stage: Stage): Driving {
   return {
     services: ['billing'],
-    // One is issued, so that something was done before the crash.
-    at: 2,
+    // A commit is of all of them; before it, one is issued already, whose number and posting have to go back.
+    at: (name) => (name.endsWith('-commit') ? 1 : 2),
     prepare: (server, names) => tenantsWithUsage(stage, server, names.flatMap(tenantsOf)),
     async push(server) {
       // The crash eats its answer; whoever asks again is the next point, or the end.

@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7'
 import { execute, row, rows, type Tx } from '../../../platform/db.ts'
 import { type Decimal, decimal, formatDecimal, PLACES } from '../../../platform/decimal.ts'
-import { currencyOf } from '../load-period.ts'
+import { currencyOf } from '../load-subscriptions.ts'
 import { inOrderOfUse, paysFor } from '../rating/credits.ts'
 import { currencyDigits } from '../rating/currency.ts'
 import { type Taken, take } from './take.ts'

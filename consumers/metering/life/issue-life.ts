@@ -39,7 +39,8 @@ export async function holdBack(tx: Tx, tenant: string, period: string, live: Liv
     [tenant, live.id],
   )
   const { shares } = live.rated
-  const planCurrencies = live.plans.map(({ currency }) => currency)
+  const plans = live.subscriptions.flatMap(({ versions }) => versions.slice(-1).map(({ plan }) => plan))
+  const planCurrencies = plans.map(({ currency }) => currency)
   const body = invoiceBody(tenant, period, live, { status: 'issued' }, at)
   const problem = unsafe({ ...body, shares, planCurrencies })
   if (problem) {
@@ -47,7 +48,7 @@ export async function holdBack(tx: Tx, tenant: string, period: string, live: Liv
     return true
   }
   if (held?.parked_code) await noteLife(tx, invoice, { parked_code: null, parked_repair: null })
-  if (live.plans.every(({ approval }) => approval !== 'manual') || held?.approved_at) return false
+  if (plans.every(({ approval }) => approval !== 'manual') || held?.approved_at) return false
   await noteLife(tx, invoice, { approval_asked_at: held?.approval_asked_at ?? at, ...NOT_FAILED })
   return true
 }

@@ -1,15 +1,20 @@
-import { row, rows, type Tx } from '../../../platform/db.ts'
+import { rows, type Tx } from '../../../platform/db.ts'
 import type { QuarantinedUsage } from '../rating/usage.ts'
 
-/** Whether a tenant has usage of a version that is not billed: for most there is nothing to leave out, or to look for. */
-export const hasQuarantined = async (tx: Tx, tenant: string): Promise<boolean> =>
-  (await row(
+/** Who of them has usage of a version that is not billed: for most there is nothing to leave out, or to look for. */
+export async function quarantinedTenants(tx: Tx, tenants: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await rows<{ tenant: string }>(
     tx,
-    `select 1 from metering.quarantines q
+    `select distinct u.tenant from metering.quarantines q
      join metering.used_versions u on u.package = q.package and u.version = q.version
-     where u.tenant = ? and q.state <> 'released' limit 1`,
-    [tenant],
-  )) !== undefined
+     where u.tenant = any(?::text[]) and q.state <> 'released'`,
+    [tenants],
+  )
+  return new Set(found.map(({ tenant }) => tenant))
+}
+
+export const hasQuarantined = async (tx: Tx, tenant: string): Promise<boolean> =>
+  (await quarantinedTenants(tx, [tenant])).has(tenant)
 
 /** What was counted for a tenant from `start` to `end` and is not billed, by quarantine and meter. */
 export const loadQuarantined = (tx: Tx, tenant: string, start: Date, end: Date): Promise<QuarantinedUsage[]> =>

@@ -13,6 +13,8 @@ export type Billed = {
   packages: readonly string[]
   leftOut: readonly LeftOut[]
   before: string | null
+  /** What prices the line, where that is known already. */
+  charge?: MeteredCharge
 }
 
 /** Lines that price usage of a meter: others (fees, minimums, discounts) have no usage of their own. */
@@ -48,8 +50,8 @@ export async function billedReports(tx: Tx, billed: Billed, limit: number, after
 }
 
 /** The contributions of a line as a condition, or null where it has none. */
-async function whichOf(tx: Tx, { tenant, line, packages, leftOut, before }: Billed) {
-  const charge = await chargeOf(tx, line)
+async function whichOf(tx: Tx, { tenant, line, packages, leftOut, before, charge: known }: Billed) {
+  const charge = known ?? (await chargeOf(tx, line))
   if (!charge || packages.length === 0) return null
   const { from, to } = spanOf(line)
   const sql = ['tenant = ? and meter = ? and hour >= ? and hour < ? and package = any(?::text[])']

@@ -33,7 +33,6 @@ export async function issuePeriod(deps: MeteringDeps, period: string, impatient 
       const group = open.slice(next, next + TOGETHER)
       next += TOGETHER
       const { numbers, left } = await issueTogether(deps, group, period)
-      fault('issue.after-commit')
       issued.push(...numbers)
       alone.push(...left)
     }
@@ -57,24 +56,20 @@ const TOGETHER = 100
  */
 async function issueTogether(deps: MeteringDeps, tenants: readonly string[], period: string) {
   try {
-    const { numbers, held, left } = await deps.allTenants.transaction(
-      async (tx) => {
-        const numbers: string[] = []
-        const held = await gathering(tx, tenants, period, 'for update skip locked')
-        // Before they are rated: what credits pay is then still there when they are taken.
-        await lockWallets(tx, held)
-        const loaded = await loadTogether(tx, held, period, deps.partnerSharePercent)
-        for (const tenant of held) {
-          const number = await issueHeld(tx, deps, tenant, period, loaded.get(tenant))
-          if (number) numbers.push(number)
-        }
-        const others = tenants.filter((tenant) => !held.includes(tenant))
-        const left = others.length === 0 ? [] : await gathering(tx, others, period)
-        fault('issue.before-commit')
-        return { numbers, held, left }
-      },
-      { locks: tenants.map((tenant) => keyLock(invoiceIssued.topic, tenant)) },
-    )
+    const { numbers, held, left } = await committing(deps, tenants, async (tx) => {
+      const numbers: string[] = []
+      const held = await gathering(tx, tenants, period, 'for update skip locked')
+      // Before they are rated: what credits pay is then still there when they are taken.
+      await lockWallets(tx, held)
+      const loaded = await loadTogether(tx, held, period, deps.partnerSharePercent)
+      for (const tenant of held) {
+        const number = await issueHeld(tx, deps, tenant, period, loaded.get(tenant))
+        if (number) numbers.push(number)
+      }
+      const others = tenants.filter((tenant) => !held.includes(tenant))
+      const left = others.length === 0 ? [] : await gathering(tx, others, period)
+      return { numbers, held, left }
+    })
     for (const tenant of held) deps.failing.delete(tenant)
     return { numbers, left }
   } catch (error) {
@@ -98,7 +93,6 @@ export async function issueInvoice(deps: MeteringDeps, tenant: string, period: s
   const number = await perTenant(deps, tenant, () =>
     issueOne(deps, tenant, period).catch((error) => noteIssueFailed(deps, tenant, period, error)),
   )
-  fault('issue.after-commit')
   if (number) deps.wake()
   return number
 }
@@ -120,20 +114,32 @@ export async function issueDue(deps: MeteringDeps): Promise<string[]> {
   return issued
 }
 
-async function issueOne(deps: MeteringDeps, tenant: string, period: string): Promise<string | null> {
-  return deps.allTenants.transaction(
+const issueOne = (deps: MeteringDeps, tenant: string, period: string): Promise<string | null> =>
+  committing(deps, [tenant], async (tx) => {
+    const held = await row(
+      tx,
+      "select 1 from metering.invoices where tenant = ? and period = ? and status = 'gathering' for update",
+      [tenant, period],
+    )
+    if (!held) return null
+    await lockWallets(tx, [tenant])
+    return issueHeld(tx, deps, tenant, period)
+  })
+
+/** One transaction that may announce invoices of these tenants. */
+async function committing<T>(
+  { allTenants }: MeteringDeps,
+  tenants: readonly string[],
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  const done = await allTenants.transaction(
     async (tx) => {
-      const held = await row(
-        tx,
-        "select 1 from metering.invoices where tenant = ? and period = ? and status = 'gathering' for update",
-        [tenant, period],
-      )
-      if (!held) return null
-      await lockWallets(tx, [tenant])
-      const number = await issueHeld(tx, deps, tenant, period)
+      const result = await work(tx)
       fault('issue.before-commit')
-      return number
+      return result
     },
-    { locks: [keyLock(invoiceIssued.topic, tenant)] },
+    { locks: tenants.map((tenant) => keyLock(invoiceIssued.topic, tenant)) },
   )
+  fault('issue.after-commit')
+  return done
 }

@@ -31,7 +31,7 @@ const LIFE_COUNTS = [
   counted(
     'unsent',
     `i.status = 'issued' and l.voided_at is null and l.uncollectible_at is null
-       and l.amount_due > l.credited + l.paid and (s.state is null or s.state in ('pending', 'failed', 'dry_run'))`,
+       and l.amount_due + l.returned > l.credited + l.paid and (s.state is null or s.state in ('pending', 'failed', 'dry_run'))`,
   ),
 ].join(', ')
 const LIFE_COUNTED = 4

@@ -52,8 +52,10 @@ export function closeRoute(deps: MeteringDeps): Route {
              (select count(*)::int from metering.invoices where period = ? and status = 'issued') as issued,
              ${LIFE_COUNTS},
              (select count(*)::int from (
-                select 1 from metering.ledger l join metering.invoices i on i.tenant = l.tenant and i.id = l.invoice_id
-                where i.period = ? group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced,
+                select 1 from metering.ledger l where (l.tenant, l.posting_id) in (
+                  select o.tenant, o.posting_id from metering.ledger o
+                  join metering.invoices i on i.tenant = o.tenant and i.id = o.invoice_id where i.period = ?)
+                group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced,
              (${undecidedIn}) as quarantined`,
           [period, period, period, ...Array(LIFE_COUNTED).fill(period), period, period],
         ),

@@ -119,6 +119,10 @@ describe('consumers/metering/credits: what comes back of an invoice', function (
     await credits.deduct('d-1', '4')
     const invoice = await credits.issueOctober()
     expect([invoice.amount_due, await owed(invoice.id)]).to.deep.equal(['2.00', '2.00'])
+    const { body: close } = await credits.billing.call<{ closed: boolean }>('GET', '/billing/close/2026-10', {
+      as: credits.billing.tokens.finance,
+    })
+    expect(close.closed, JSON.stringify(close)).to.equal(true)
     await voided(invoice.id)
     expect(await owed(invoice.id)).to.equal('0.00')
     expect(await credits.see(id)).to.include({ remaining: '10.00', on_account: '0.00' })

@@ -67,11 +67,18 @@ describe('consumers/metering: replay of an honest month', function () {
 
   it('with usage that is quarantined after it was billed', async () => {
     await issue('2026-11-01T01:00:00Z')
+    world.billing.clock.set('2026-11-03T00:00:00Z')
     await world.rejected('1.1.0')
     expect(await honest()).to.deep.equal(['6.00', 'late_usage_pending'])
     await world.decideOn('1.1.0', 'write_off')
     await issue('2026-12-01T01:00:00Z')
     expect(await honest()).to.deep.equal(['6.00'])
+    const then = await replay(world.billing, { period: '2026-10', tenant: 'acme', as_of: '2026-11-01T02:00:00Z' })
+    const [acme] = then.tenants as [Compared]
+    expect([acme.totals.difference, acme.why.map(({ code }) => code)]).to.deep.equal([
+      '-3.60',
+      ['quarantine_changed_later'],
+    ])
   })
 
   it('with prepaid credits, a credit note that gives some back, and a void', async () => {

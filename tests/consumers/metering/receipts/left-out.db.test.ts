@@ -55,6 +55,21 @@ describe('consumers/metering/receipts: usage that quarantine left out of an invo
     for (const { id } of [good, bad]) expect(await proven(id)).to.deep.equal(['ATOM-000001', 'usage'])
   })
 
+  it('that was billed by an invoice that is void is proven to be on the one that bills it anew', async () => {
+    await world.billing.sell(PACKAGE, perUnit('0.50'))
+    const { id } = await world.use('1.0.0', '10', '2026-10-05T09:00:00Z')
+    await issue('2026-11-01T01:00:00Z')
+    const [invoice] = await world.billing.owner<{ id: string }>(
+      'select id from metering.invoices where number is not null',
+    )
+    const json = { reason: 'wrong', rebill: true }
+    const as = world.billing.tokens.finance
+    await world.billing.call('POST', `/billing/invoices/${invoice?.id}/void`, { as, json })
+    expect(await proven(id), 'while nothing else bills it').to.deep.equal(['ATOM-000001', 'usage'])
+    await issue('2026-12-01T01:00:00Z')
+    expect(await proven(id)).to.deep.equal(['ATOM-000002', 'adjustment'])
+  })
+
   it('of values that are counted once a day is left out of the root for the whole day, as it is of the bill', async () => {
     await world.billing.sell(
       PACKAGE,

@@ -31,7 +31,7 @@ const LIFE_COUNTS = [
   counted(
     'unsent',
     `i.status = 'issued' and l.voided_at is null and l.uncollectible_at is null
-       and l.amount_due > l.credited + l.paid and (s.state is null or s.state in ('pending', 'failed', 'dry_run'))`,
+       and l.amount_due + l.returned > l.credited + l.paid and (s.state is null or s.state in ('pending', 'failed', 'dry_run'))`,
   ),
 ].join(', ')
 const LIFE_COUNTED = 4
@@ -52,8 +52,10 @@ export function closeRoute(deps: MeteringDeps): Route {
              (select count(*)::int from metering.invoices where period = ? and status = 'issued') as issued,
              ${LIFE_COUNTS},
              (select count(*)::int from (
-                select 1 from metering.ledger l join metering.invoices i on i.tenant = l.tenant and i.id = l.invoice_id
-                where i.period = ? group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced,
+                select 1 from metering.ledger l where (l.tenant, l.posting_id) in (
+                  select o.tenant, o.posting_id from metering.ledger o
+                  join metering.invoices i on i.tenant = o.tenant and i.id = o.invoice_id where i.period = ?)
+                group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced,
              (${undecidedIn}) as quarantined`,
           [period, period, period, ...Array(LIFE_COUNTED).fill(period), period, period],
         ),

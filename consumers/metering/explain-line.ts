@@ -49,7 +49,11 @@ export async function explainLine(
         )
       : []
   const packages = line.usage_packages ?? new Map(packagesPriced(rated, usage.subscriptions)).get(base) ?? []
-  const leftOut = line.usage_root === undefined ? await leftOutNow(tx, packages) : (line.usage_left_out ?? [])
+  const aggregation = charge && charge.model !== 'flat' ? charge.aggregation : undefined
+  const leftOut =
+    line.usage_root === undefined
+      ? await leftOutNow(tx, packages, aggregation ? { aggregation } : {})
+      : (line.usage_left_out ?? [])
   const billed: Billed = { tenant, line, packages, leftOut, before: number ?? null }
   const reported = await reportsOf(tx, billed, limit, after)
   const explained = {
@@ -95,6 +99,7 @@ const postingsOf = (tx: Tx, tenant: string, invoiceId: string) =>
   rows<Posting>(
     tx,
     `select posting_id, account, partner, currency, amount::text from metering.ledger
-     where tenant = ? and invoice_id = ? order by posting_id, entry`,
-    [tenant, invoiceId],
+     where tenant = ? and posting_id in (select posting_id from metering.ledger where tenant = ? and invoice_id = ?)
+     order by posting_id, entry`,
+    [tenant, tenant, invoiceId],
   )

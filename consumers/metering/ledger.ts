@@ -16,10 +16,16 @@ export type Account =
   | 'breakage'
   | 'rounding'
 /** `amount` in the currency's decimals: debit positive, credit negative. */
-export type Entry = { account: Account; partner?: string; amount: string }
+export type Entry = {
+  account: Account
+  partner?: string
+  amount: string
+  /** Of a posting that moves money onto an invoice: the side it comes from, which is of the document alone. */
+  besideInvoice?: true
+}
 export type Posting = {
   tenant: string
-  kind: 'invoice' | 'credit_note' | 'payment' | 'write_off' | 'grant' | 'credit_use' | 'credit_expiry'
+  kind: 'invoice' | 'credit_note' | 'payment' | 'write_off' | 'grant' | 'credit_use' | 'credit_return' | 'credit_expiry'
   invoice_id?: string
   /** A credit note, a payment, a grant: whatever beside an invoice the posting is of. */
   document_id?: string
@@ -35,7 +41,8 @@ export async function post(tx: Tx, posting: Posting, at: Date): Promise<string> 
     tx,
     `insert into metering.ledger
        (tenant, posting_id, entry, kind, invoice_id, document_id, account, partner, currency, amount, posted_at)
-     select ?, ?, e, ?, ?, ?, a, p, ?, v, ? from unnest(?::int[], ?::text[], ?::text[], ?::numeric[]) as l (e, a, p, v)`,
+     select ?, ?, e, ?, case when i then ?::uuid end, ?, a, p, ?, v, ?
+     from unnest(?::int[], ?::text[], ?::text[], ?::numeric[], ?::boolean[]) as l (e, a, p, v, i)`,
     [
       tenant,
       id,
@@ -48,6 +55,7 @@ export async function post(tx: Tx, posting: Posting, at: Date): Promise<string> 
       entries.map(({ account }) => account),
       entries.map(({ partner }) => partner ?? null),
       entries.map(({ amount }) => amount),
+      entries.map(({ besideInvoice }) => besideInvoice !== true),
     ],
   )
   return id

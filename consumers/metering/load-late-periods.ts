@@ -26,7 +26,7 @@ export async function loadLatePeriods(tx: Tx, tenant: string, period: string): P
   return periods
 }
 
-/** What issued invoices have booked for a month, those issued after `asOf` left out; null asks for all. */
+/** What issued invoices have booked for a month, as it was at `asOf`; null asks for what it is now. */
 export const loadBooked = async (tx: Tx, tenant: string, period: string, asOf: Date | null): Promise<Booked> =>
   bookedFor(period, await issuedSince(tx, tenant, period, asOf))
 
@@ -36,9 +36,10 @@ const issuedSince = (tx: Tx, tenant: string, period: string, asOf: Date | null) 
     `select period, body from metering.invoices i
      where tenant = ? and status = 'issued' and period >= ? and (?::timestamptz is null or issued_at <= ?)
        and not exists (select 1 from metering.invoice_life l
-                       where l.tenant = i.tenant and l.invoice_id = i.id and l.rebilled)
+                       where l.tenant = i.tenant and l.invoice_id = i.id and l.rebilled
+                         and (?::timestamptz is null or l.voided_at <= ?))
      order by issued_at, period`,
-    [tenant, period, asOf, asOf],
+    [tenant, period, asOf, asOf, asOf, asOf],
   )
 
 function bookedFor(month: string, issued: readonly { period: string; body: Buffer }[]): Booked {

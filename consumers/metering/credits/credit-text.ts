@@ -17,18 +17,19 @@ export type CreditRow = {
   priority: number
   starts_at: Date
   expires_at: Date | null
+  granted_until: Date | null
   applies_to: string[] | null
   package: string | null
   void_reason: string | null
   created_at: Date
 }
 export const CREDIT_COLUMNS = `id, tenant, kind, source, reference, currency, amount::text, remaining::text, used::text,
-  on_account::text, expired::text, voided::text, priority, starts_at, expires_at, applies_to, package, void_reason,
+  on_account::text, expired::text, voided::text, priority, starts_at, expires_at, granted_until, applies_to, package, void_reason,
   created_at`
 
 /** A credit as calls answer it: amounts carry the decimals of its currency, what it does not have is left out. */
 export function creditText(credit: CreditRow) {
-  const { starts_at, expires_at, applies_to, package: of, void_reason, created_at, ...rest } = credit
+  const { starts_at, expires_at, granted_until, applies_to, package: of, void_reason, created_at, ...rest } = credit
   const text = (amount: string) => formatDecimal(decimal(amount), currencyDigits(credit.currency))
   return {
     ...rest,
@@ -40,6 +41,7 @@ export function creditText(credit: CreditRow) {
     voided: text(rest.voided),
     starts_at: starts_at.toISOString(),
     ...(expires_at === null ? {} : { expires_at: expires_at.toISOString() }),
+    ...(granted_until === null ? {} : { granted_until: granted_until.toISOString() }),
     ...(applies_to === null ? {} : { applies_to }),
     ...(of === null ? {} : { package: of }),
     ...(void_reason === null ? {} : { void_reason }),

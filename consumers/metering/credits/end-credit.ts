@@ -34,7 +34,7 @@ export async function expireCredits({ allTenants, now, log }: MeteringDeps): Pro
 }
 
 /** What a tenant paid for and did not use in time is ours; what it was given goes back to whoever gave it. */
-async function expireOne(tx: Tx, tenant: string, id: string, at: Date): Promise<boolean> {
+export async function expireOne(tx: Tx, tenant: string, id: string, at: Date): Promise<boolean> {
   const left = await lockLeft(tx, tenant, id)
   if (!left || left.expires_at === null || left.expires_at > at) return false
   const to = left.kind === 'paid' ? { account: 'breakage' as const } : originOf(left)

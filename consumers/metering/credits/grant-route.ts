@@ -102,7 +102,7 @@ function theSame(credit: CreditRow, body: Read): CreditRow {
     credit.kind === body.kind &&
     (body.currency ?? credit.currency) === credit.currency &&
     credit.priority === (body.priority ?? 0) &&
-    (credit.expires_at?.getTime() ?? null) === (body.expires?.getTime() ?? null) &&
+    ((credit.granted_until ?? credit.expires_at)?.getTime() ?? null) === (body.expires?.getTime() ?? null) &&
     JSON.stringify(credit.applies_to) === JSON.stringify(body.applies_to ?? null)
   if (!same) throw creditError('credit_conflict', `credit ${credit.id} has this reference and other content`)
   return credit

@@ -1,5 +1,7 @@
+import { uuidv7 } from 'uuidv7'
 import type { Tx } from '../../../platform/db.ts'
 import { type Decimal, decimal, formatDecimal } from '../../../platform/decimal.ts'
+import { type Entry, post } from '../ledger.ts'
 import { creditsUsed } from '../rating/credits.ts'
 import { currencyDigits } from '../rating/currency.ts'
 import type { RatedInvoice } from '../rating/rate-invoice.ts'
@@ -86,4 +88,21 @@ export async function payInvoice(
     },
     at,
   )
+  await settleDeducted(tx, invoice, at)
+}
+
+/** Deductions were posted before there was an invoice to post them on: what this one settles moves onto it. */
+async function settleDeducted(
+  tx: Tx,
+  { tenant, id: invoice_id, currency, payments }: Parameters<typeof payInvoice>[1],
+  at: Date,
+): Promise<void> {
+  const sum = payments.reduce((all, { on_account }) => all + on_account, 0n)
+  if (sum === 0n) return
+  const text = (amount: Decimal) => formatDecimal(amount, currencyDigits(currency))
+  const entries: Entry[] = [
+    { account: 'tenant_receivable', amount: text(-sum) },
+    { account: 'tenant_receivable', amount: text(sum), besideInvoice: true },
+  ]
+  await post(tx, { tenant, kind: 'credit_use', invoice_id, document_id: uuidv7(), currency, entries }, at)
 }

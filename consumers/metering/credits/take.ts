@@ -5,19 +5,19 @@ import { fault } from '../../../platform/fault.ts'
 import { type Entry, type Posting, post } from '../ledger.ts'
 import { currencyDigits } from '../rating/currency.ts'
 
-/** What is taken from one credit. `on_account` is what that adds to, or settles of, what no invoice shows yet. */
+/** What is taken from one credit, below zero what comes back. `on_account` adds to, or settles of, what no invoice shows. */
 export type Taken = { credit_id: string; amount: Decimal; on_account?: Decimal; deduction_id?: string }
 export type Taking = {
   tenant: string
   currency: string
-  kind: 'invoice' | 'deduction' | 'expiry' | 'void'
+  kind: 'invoice' | 'return' | 'deduction' | 'expiry' | 'void'
   taken: readonly Taken[]
   /** Where the money goes: credited with what is taken. */
   to: Pick<Entry, 'account' | 'partner'>
   posting: Pick<Posting, 'kind' | 'invoice_id' | 'document_id'>
   reason?: string
 }
-const COLUMN = { invoice: 'used', deduction: 'used', expiry: 'expired', void: 'voided' } as const
+const COLUMN = { invoice: 'used', return: 'used', deduction: 'used', expiry: 'expired', void: 'voided' } as const
 
 /**
  * Takes from credits whose wallet is locked: what is left of them, a movement for each, and one posting. The database
@@ -28,7 +28,7 @@ export async function take(tx: Tx, taking: Taking, at: Date): Promise<void> {
   const digits = currencyDigits(currency)
   const text = (amount: Decimal) => formatDecimal(amount, digits)
   await lower(tx, taking, text)
-  const moved = taken.filter(({ amount }) => amount > 0n)
+  const moved = taken.filter(({ amount }) => amount !== 0n)
   if (moved.length === 0) return
   const total = moved.reduce((sum, { amount }) => sum + amount, 0n)
   const entries: Entry[] = [
@@ -44,7 +44,7 @@ export async function take(tx: Tx, taking: Taking, at: Date): Promise<void> {
     [
       tenant,
       kind,
-      kind === 'invoice' ? (posting.invoice_id ?? null) : null,
+      posting.invoice_id ?? null,
       id,
       at,
       moved.map(({ credit_id }) => credit_id),

@@ -45,11 +45,12 @@ export const voidInvoice = (act: Act, reason: string, rebill: boolean): Promise<
   holding(act, async (tx, invoice, at) => {
     if (invoice.voided_at) return knownVoid(tx, invoice, rebill)
     allow(act, invoice, 'void', at)
+    // Before prepaid credits get theirs back: whoever changes a wallet locks open months first.
+    if (rebill) await billAnew(tx, invoice, at)
     const wanted = { kind: 'void' as const, wanted: { all: true as const }, reference: null, by: act.by }
     const note = await issueCreditNote(tx, invoice, { ...wanted, reason, rebill }, at)
     await noteLife(tx, invoice, { voided_at: at, rebilled: rebill, reason })
     await stopSending(tx, invoice, 'void', at)
-    if (rebill) await billAnew(tx, invoice, at)
     return note
   })
 

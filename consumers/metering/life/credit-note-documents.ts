@@ -1,4 +1,4 @@
-import { formatDecimal } from '../../../platform/decimal.ts'
+import { decimal, formatDecimal } from '../../../platform/decimal.ts'
 import type { invoiceBody } from '../invoice.ts'
 import { invoiceCsv } from '../invoice-csv.ts'
 import { invoicePdf } from '../invoice-pdf.ts'
@@ -15,6 +15,7 @@ export const noteCsv = (note: CreditNote): string => invoiceCsv(asInvoice(note))
 /** The bases of taxes are what was given back before tax of their partner, so a credit note does not state them. */
 function asInvoice(note: CreditNote): ReturnType<typeof invoiceBody> {
   const { id, number, tenant, currency, subtotal, tax, total, invoice, issued_at } = note
+  const { credits = [], credits_returned = formatDecimal(0n, currencyDigits(currency)) } = note
   return {
     ...{ id, number, tenant, period: invoice.period, status: 'issued' as const, currency, subtotal, tax, total },
     lines: note.lines.map(({ line_id, description, amount }) => ({
@@ -23,8 +24,9 @@ function asInvoice(note: CreditNote): ReturnType<typeof invoiceBody> {
       ...{ description, amount, period: invoice.period, partner: '' },
     })),
     taxes: note.taxes.map((one) => ({ ...one, base: note.subtotal })),
-    credits_applied: formatDecimal(0n, currencyDigits(currency)),
-    amount_due: total,
+    ...(credits.length === 0 ? {} : { credits }),
+    credits_applied: credits_returned,
+    amount_due: formatDecimal(decimal(total) - decimal(credits_returned), currencyDigits(currency)),
     unpriced: [],
     quarantined: [],
     as_of: issued_at,

@@ -4,6 +4,7 @@ import { execute, row, rows, type Tx } from '../../../platform/db.ts'
 import { type Decimal, decimal, formatDecimal } from '../../../platform/decimal.ts'
 import { fault } from '../../../platform/fault.ts'
 import { creditNoteIssued } from '../../../schemas/events/credit_note.issued.ts'
+import { giveBack, type Returned } from '../credits/give-back.ts'
 import { SOURCE } from '../deps.ts'
 import { billingError } from '../errors.ts'
 import { type Entry, post } from '../ledger.ts'
@@ -11,6 +12,7 @@ import { currencyDigits } from '../rating/currency.ts'
 import type { TaxLine } from '../rating/delta.ts'
 import { type InvoiceLine, lineId } from '../rating/line.ts'
 import { type Credit, creditOf, type Left, type Side, type Wanted } from './credit-amounts.ts'
+import { backTo, exceeding, returnTexts } from './credit-returns.ts'
 import { type LifeRow, noteLife } from './stored-life.ts'
 
 /** A credit note in the shape it is stored and answered in. Amounts are what is given back. */
@@ -29,6 +31,9 @@ export type CreditNote = {
   taxes: { partner: string; name: string; percent: string; amount: string; period?: string }[]
   tax: string
   total: string
+  /** What of the total prepaid credits had paid and got back; left out where that is nothing. */
+  credits?: { id: string; amount: string }[]
+  credits_returned?: string
   issued_at: string
 }
 export type ToCredit = {
@@ -39,7 +44,11 @@ export type ToCredit = {
   rebill: boolean
   by: string
 }
-type FrozenInvoice = { lines: InvoiceLine[]; taxes: (TaxLine & { partner: string })[] }
+type FrozenInvoice = {
+  lines: InvoiceLine[]
+  taxes: (TaxLine & { partner: string })[]
+  credits?: { id: string; amount: string }[]
+}
 
 /**
  * Gives back a part or all of an issued invoice, in the transaction that holds it: number, bytes, posting and event.
@@ -49,13 +58,15 @@ export async function issueCreditNote(tx: Tx, invoice: LifeRow, asked: ToCredit,
   const { tenant, currency } = invoice
   const digits = currencyDigits(currency)
   const text = (amount: Decimal) => formatDecimal(amount, digits)
-  const { left, whole } = await leftOf(tx, invoice)
+  const { left, whole, credits } = await leftOf(tx, invoice)
   const credit = creditOf(left, asked.wanted, digits)
   if ('code' in credit) {
     const errors = [{ pointer: credit.pointer, code: credit.code, detail: credit.detail }]
     const code = credit.code === 'exceeds' ? 'credit_exceeds_invoice' : 'credit_invalid'
     throw billingError(code, `${credit.pointer} ${credit.detail}`, { errors })
   }
+  const back = backTo(credits, exceeding(invoice, credit.total))
+  const returned = back.reduce((sum, { amount }) => sum + amount, 0n)
   const number = await takeNumber(tx)
   const note: CreditNote = {
     id: lineId(tenant, number, 'credit note'),
@@ -72,12 +83,14 @@ export async function issueCreditNote(tx: Tx, invoice: LifeRow, asked: ToCredit,
     taxes: credit.taxes.map((one) => ({ ...one, amount: text(one.amount) })),
     tax: text(credit.tax),
     total: text(credit.total),
+    ...(returned === 0n ? {} : returnTexts(back, text)),
     issued_at: at.toISOString(),
   }
   const sha256 = await store(tx, note, credit.sides, asked, at)
   await postReversal(tx, note, credit.sides, at)
-  const credited = formatDecimal(decimal(invoice.credited ?? '0') + credit.total)
-  await noteLife(tx, invoice, { credited })
+  const plus = (before: string | null, amount: Decimal) => formatDecimal(decimal(before ?? '0') + amount)
+  const credited = plus(invoice.credited, credit.total)
+  await noteLife(tx, invoice, { credited, returned: plus(invoice.returned, returned) })
   fault('credit.after-posting')
   const { id: credit_note_id, subtotal, tax, total } = note
   const event = creditNoteIssued.create(
@@ -89,6 +102,7 @@ export async function issueCreditNote(tx: Tx, invoice: LifeRow, asked: ToCredit,
     { source: SOURCE, now: at, subject: tenant },
   )
   await publish(tx, creditNoteIssued, [event])
+  await giveBack(tx, { tenant, currency, invoice_id: invoice.id, document_id: note.id, back }, at)
   fault('credit.before-commit')
   return note
 }
@@ -112,8 +126,8 @@ export async function frozenInvoice(tx: Tx, tenant: string, id: string): Promise
 }
 
 /** What earlier credit notes have left of an invoice: its sides from the ledger, its lines and taxes from their bytes. */
-async function leftOf(tx: Tx, { tenant, id }: LifeRow): Promise<{ left: Left; whole: boolean }> {
-  const { lines, taxes } = await frozenInvoice(tx, tenant, id)
+async function leftOf(tx: Tx, { tenant, id }: LifeRow): Promise<{ left: Left; whole: boolean; credits: Returned[] }> {
+  const { lines, taxes, credits = [] } = await frozenInvoice(tx, tenant, id)
   const earlier = await rows<{ body: Buffer }>(
     tx,
     'select body from metering.credit_notes where tenant = ? and invoice_id = ?',
@@ -124,8 +138,11 @@ async function leftOf(tx: Tx, { tenant, id }: LifeRow): Promise<{ left: Left; wh
   const creditedTax = (tax: TaxLine) => notes.flatMap((note) => note.taxes.filter((one) => taxKey(one) === taxKey(tax)))
   const minus = (amount: string, given: readonly { amount: string }[]) =>
     given.reduce((rest, one) => rest - decimal(one.amount), decimal(amount))
+  const returnedTo = (credit: string) =>
+    notes.flatMap((note) => (note.credits ?? []).filter((one) => one.id === credit))
   return {
     whole: notes.length === 0,
+    credits: credits.map((one) => ({ id: one.id, amount: minus(one.amount, returnedTo(one.id)) })),
     left: {
       sides: await sidesOf(tx, tenant, id),
       lines: lines.map(({ id: line, partner, description, amount }) => ({
@@ -175,11 +192,11 @@ async function store(tx: Tx, note: CreditNote, sides: readonly Side[], { by }: T
   const sha256 = createHash('sha256').update(body).digest('hex')
   await execute(
     tx,
-    `insert into metering.credit_notes (tenant, id, invoice_id, number, kind, reason, reference, currency, total, body,
-       sha256, issued_at, issued_by) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into metering.credit_notes (tenant, id, invoice_id, number, kind, reason, reference, currency, total, returned,
+       body, sha256, issued_at, issued_by) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
-      ...[tenant, id, note.invoice.id, number, note.kind, note.reason, note.reference, currency, note.total, body],
-      ...[sha256, at, by],
+      ...[tenant, id, note.invoice.id, number, note.kind, note.reason, note.reference, currency, note.total],
+      ...[note.credits_returned ?? '0', body, sha256, at, by],
     ],
   )
   for (const side of sides)

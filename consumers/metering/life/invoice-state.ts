@@ -34,6 +34,8 @@ export type IssuedFacts = {
   total: Decimal
   amountDue: Decimal
   credited: Decimal
+  /** What of that went back to the prepaid credits that had paid it. */
+  returned: Decimal
   paid: Decimal
   voided: boolean
   uncollectible: boolean
@@ -47,8 +49,8 @@ export type InvoiceFacts = OpenFacts | IssuedFacts
 export type DerivedState = { state: InvoiceState; reason: string | null; actions: readonly InvoiceAction[] }
 
 /** What is still to be paid; below zero what was paid too much, or what the tenant gets. */
-export const openAmount = ({ amountDue, credited, paid }: Pick<IssuedFacts, 'amountDue' | 'credited' | 'paid'>) =>
-  amountDue - credited - paid
+export const openAmount = (facts: Pick<IssuedFacts, 'amountDue' | 'credited' | 'returned' | 'paid'>) =>
+  facts.amountDue - facts.credited + facts.returned - facts.paid
 
 /** The state finance sees: a pure function of what is stored and the time. What may be done now is in `actions`. */
 export function invoiceState(facts: InvoiceFacts, now: Date): DerivedState {
@@ -72,8 +74,9 @@ function issuedState(facts: IssuedFacts, now: Date): DerivedState {
   if (facts.voided) return derived('void', facts.reason)
   const left = openAmount(facts)
   const credit: InvoiceAction[] = facts.total > facts.credited && !facts.uncollectible ? ['credit'] : []
-  // What was paid, in money or from prepaid credits, is given back by a credit note: a void says that nothing was owed.
-  const untouched = facts.paid === 0n && told !== 'paid' && facts.amountDue === facts.total
+  // Money that was paid is given back by a credit note: a void says that nothing was owed. Prepaid credits get theirs
+  // back, and where they paid all of it the collector calls paid what it had nothing to collect of.
+  const untouched = facts.paid === 0n && (told !== 'paid' || facts.amountDue <= 0n)
   const giveBack: InvoiceAction[] =
     untouched && facts.total !== facts.credited && !facts.uncollectible ? [...credit, 'void'] : credit
   if (left <= 0n || told === 'paid') return derived('paid', paidBy(facts), giveBack)

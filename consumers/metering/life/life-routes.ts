@@ -29,7 +29,7 @@ const NoBody = closed({})
 const BATCH = 500
 /** What a state needs of its row at least, so that not every invoice there ever was is looked at for it. */
 const OPEN = "i.status = 'gathering'"
-const OWED = "i.status = 'issued' and l.voided_at is null and l.amount_due > l.credited + l.paid"
+const OWED = "i.status = 'issued' and l.voided_at is null and l.amount_due + l.returned > l.credited + l.paid"
 const NEEDS: Record<InvoiceState, string> = {
   gathering: OPEN,
   draft: `${OPEN} and l.parked_code is null and l.issue_error is null`,

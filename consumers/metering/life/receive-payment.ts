@@ -88,7 +88,7 @@ export async function receiveTold(
   const invoice = await holdLife(tx, invoiceId)
   const notes = await row<{ total: string }>(
     tx,
-    `select coalesce(sum(c.total), 0)::text as total from metering.credit_notes c
+    `select coalesce(sum(c.total - c.returned), 0)::text as total from metering.credit_notes c
      join metering.credit_note_sends s on s.tenant = c.tenant and s.credit_note_id = c.id and s.state = 'sent'
      where c.tenant = ? and c.invoice_id = ?`,
     [invoice.tenant, invoice.id],

@@ -25,7 +25,8 @@ export function shownInvoice(rules: Rules, principal: Principal, one: LifeRow) {
   const { state, reason, actions } = invoiceState(factsOf(one, rules.collectionHours), rules.now())
   const { tenant, id, period, status, currency, number, sha256, issued_at, due_at } = one
   const money = (text: string | null) => formatDecimal(decimal(text ?? '0'), currencyDigits(currency))
-  const sums = { total: one.total, amount_due: one.amount_due, credited: one.credited, paid: one.paid }
+  const { total, amount_due, credited, returned, paid } = one
+  const sums = { total, amount_due, credited, returned, paid }
   const issued = Object.fromEntries(Object.entries(sums).map(([name, text]) => [name, money(text)]))
   return {
     ...{ tenant, id, period, status, currency, number, sha256, issued_at, due_at },

@@ -26,6 +26,7 @@ export type LifeRow = {
   total: string | null
   amount_due: string | null
   credited: string | null
+  returned: string | null
   paid: string | null
   voided_at: Date | null
   uncollectible_at: Date | null
@@ -37,7 +38,8 @@ export type LifeRow = {
 
 export const LIFE_COLUMNS = `i.tenant, i.id, i.period, i.status, i.currency, i.number, i.sha256, i.issued_at,
   l.approval_asked_at, l.approved_at, l.parked_code, l.parked_repair, l.issue_attempts, l.issue_error, l.issue_next_at,
-  l.due_at, l.total::text, l.amount_due::text, l.credited::text, l.paid::text, l.voided_at, l.uncollectible_at, l.reason,
+  l.due_at, l.total::text, l.amount_due::text, l.credited::text, l.returned::text, l.paid::text, l.voided_at,
+  l.uncollectible_at, l.reason,
   s.state as send_state, s.last_error as send_error, p.state as told`
 export const LIFE_TABLES = `metering.invoices i
   left join metering.invoice_life l on l.tenant = i.tenant and l.invoice_id = i.id
@@ -64,6 +66,7 @@ export function factsOf(row: LifeRow, collectionHours: number): InvoiceFacts {
     total: money(row.total),
     amountDue: money(row.amount_due),
     credited: money(row.credited),
+    returned: money(row.returned),
     paid: money(row.paid),
     voided: row.voided_at !== null,
     uncollectible: row.uncollectible_at !== null,
@@ -104,6 +107,7 @@ export type LifeChange = {
   total?: string
   amount_due?: string
   credited?: string
+  returned?: string
   paid?: string
   voided_at?: Date
   rebilled?: boolean

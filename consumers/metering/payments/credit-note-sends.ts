@@ -11,14 +11,15 @@ export type NoteSend = NoteKey & {
   /** The provider's id of the invoice. */
   invoice: string
   currency: string
-  /** Of this note, and of those before it of the same invoice. */
+  /** Of this note, and of those before it of the same invoice, without what went to prepaid credits. */
   total: string
   before: string
 }
 
 /**
  * Notes every credit note whose invoice's own sending has come to an end. One that takes back all of an invoice that
- * nothing was given back of is a void there as well; what was never sent needs no telling.
+ * nothing was given back of is a void there as well; what was never sent needs no telling, nor what went to prepaid
+ * credits, which were never collected there.
  */
 export const planNotes = (db: Db, mode: 'pending' | 'dry_run', now: Date): Promise<number> =>
   db.transaction((tx) =>
@@ -31,8 +32,9 @@ export const planNotes = (db: Db, mode: 'pending' | 'dry_run', now: Date): Promi
            select 1 from metering.credit_notes e
            where e.tenant = c.tenant and e.invoice_id = c.invoice_id and (length(e.number), e.number) < (length(c.number), c.number))
          then 'void' else 'credit_note' end,
-         case when s.state = 'sent' then ? else s.state end, ?,
-         case when s.state = 'sent' then null else 'invoice_not_sent' end, ?, ?
+         case when s.state <> 'sent' then s.state when c.total = c.returned then 'skipped' else ? end, ?,
+         case when s.state <> 'sent' then 'invoice_not_sent' when c.total = c.returned then 'went_to_prepaid_credits' end,
+         ?, ?
        from metering.credit_notes c
        join metering.payment_sends s on s.tenant = c.tenant and s.invoice_id = c.invoice_id and s.sink = ?
        where s.state in ('sent', 'dry_run', 'skipped') and not exists (
@@ -63,8 +65,8 @@ export async function beginNote(db: Db, { tenant, credit_note_id }: NoteKey, now
          and c.tenant = n.tenant and c.id = n.credit_note_id
          and s.tenant = n.tenant and s.invoice_id = c.invoice_id and s.sink = n.sink
        returning n.tenant, n.credit_note_id, n.action, n.attempts, n.key_generation, s.external_id as invoice,
-         c.currency, c.total::text, (
-           select coalesce(sum(e.total), 0)::text from metering.credit_notes e
+         c.currency, (c.total - c.returned)::text as total, (
+           select coalesce(sum(e.total - e.returned), 0)::text from metering.credit_notes e
            where e.tenant = c.tenant and e.invoice_id = c.invoice_id and (length(e.number), e.number) < (length(c.number), c.number)) as before`,
       [now, tenant, credit_note_id, STRIPE, now],
     ),

@@ -4,7 +4,8 @@ import type { InvoiceLine } from '../rating/line.ts'
 import { chargeOf, isBilledOn } from './billed-usage.ts'
 import type { Contribution } from './contribution.ts'
 
-type IssuedInvoice = { id: string; number: string; sha256: string; body: Buffer }
+/** `rebilled`: taken back whole, so that a later invoice bills the same anew. */
+type IssuedInvoice = { id: string; number: string; sha256: string; body: Buffer; rebilled: boolean }
 type Counted = Contribution & { after_invoice: string | null }
 /** A line of an issued invoice that billed a contribution. */
 export type BillingLine = { invoice: IssuedInvoice; line: InvoiceLine; contribution: Contribution }
@@ -18,7 +19,9 @@ export async function billedBy(tx: Tx, tenant: string, contributions: readonly C
   if (periods[0] === undefined) return []
   const invoices = await rows<IssuedInvoice>(
     tx,
-    `select id, number, sha256, body from metering.invoices
+    `select id, number, sha256, body, exists (select 1 from metering.invoice_life l
+         where l.tenant = i.tenant and l.invoice_id = i.id and l.rebilled) as rebilled
+     from metering.invoices i
      where tenant = ? and period >= ? and number is not null and body is not null order by length(number), number`,
     [tenant, periods[0]],
   )

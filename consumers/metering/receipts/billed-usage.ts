@@ -98,14 +98,20 @@ const isIn = ({ package: of, version, from, to }: LeftOut, one: Contribution, ho
   (from === null || hour >= new Date(from)) &&
   (to === null || hour < new Date(to))
 
-/** What is not billed now of packages, as the rating of the same transaction leaves it out. */
-export async function leftOutNow(tx: Tx, packages: readonly string[]): Promise<LeftOut[]> {
+/** What is not billed now of packages by a charge, as the rating of the same transaction leaves it out. */
+export async function leftOutNow(
+  tx: Tx,
+  packages: readonly string[],
+  charge: Pick<MeteredCharge, 'aggregation'>,
+): Promise<LeftOut[]> {
+  // Values that are counted once are kept by the day (`billableDays`).
+  const unit = charge.aggregation === 'unique' ? 'day' : 'hour'
   const text = (at: Date | null) => at?.toISOString() ?? null
   const found = await rows<{ package: string; version: string; from: Date | null; to: Date | null }>(
     tx,
-    `select package, version, date_trunc('hour', since) as from, date_trunc('hour', until) as to
+    `select package, version, date_trunc(?, since) as from, date_trunc(?, until) as to
      from metering.quarantines where package = any(?::text[]) and state <> 'released' order by package, version, since`,
-    [packages],
+    [unit, unit, packages],
   )
   return found.map(({ from, to, ...one }) => ({ ...one, from: text(from), to: text(to) }))
 }

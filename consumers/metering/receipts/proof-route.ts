@@ -102,7 +102,8 @@ async function find(tx: Tx, id: string, index: number): Promise<Found> {
 }
 
 async function toInvoice(tx: Tx, tenant: string, contribution: Counted) {
-  const [first] = await billedBy(tx, tenant, [contribution])
+  const billed = await billedBy(tx, tenant, [contribution])
+  const first = billed.find(({ invoice }) => !invoice.rebilled) ?? billed[0]
   if (!first) return null
   const { number, sha256, body } = first.invoice
   const { line } = first

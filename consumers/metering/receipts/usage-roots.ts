@@ -4,7 +4,7 @@ import type { InvoiceLine } from '../rating/line.ts'
 import type { MeteredCharge } from '../rating/plan.ts'
 import type { RatedInvoice } from '../rating/rate-invoice.ts'
 import type { Subscription } from '../rating/usage.ts'
-import { billedLeaves, isMetered, leftOutNow } from './billed-usage.ts'
+import { billedLeaves, chargeOf, isMetered, leftOutNow } from './billed-usage.ts'
 
 /**
  * The lines with the root over the usage that each bills. Only for an invoice that is being issued, in its transaction
@@ -17,7 +17,8 @@ export async function withUsageRoots(
   subscriptions: readonly Subscription[],
 ): Promise<InvoiceLine[]> {
   const used = lines.some(isMetered) ? [...new Set([...packages.values()].flat())] : []
-  const leftOut = used.length === 0 ? [] : await leftOutNow(tx, used)
+  // Of most tenants nothing is left out: then no line has to ask.
+  const whole = used.length === 0 || (await leftOutNow(tx, used, {})).length === 0
   const rooted: InvoiceLine[] = []
   for (const line of lines) {
     if (!isMetered(line)) {
@@ -25,9 +26,10 @@ export async function withUsageRoots(
       continue
     }
     const priced = packages.get(line.adjusts ?? line.id) ?? []
-    const out = leftOut.filter((one) => priced.includes(one.package))
-    const charge = chargeIn(subscriptions, line)
-    const leaves = await billedLeaves(tx, { tenant, line, packages: priced, leftOut: out, before: null, ...charge })
+    const charge = chargeIn(subscriptions, line) ?? (await chargeOf(tx, line))
+    const out = whole || !charge ? [] : await leftOutNow(tx, priced, charge)
+    const known = charge ? { charge } : {}
+    const leaves = await billedLeaves(tx, { tenant, line, packages: priced, leftOut: out, before: null, ...known })
     rooted.push({
       ...line,
       usage_root: rootOf(leaves).toString('hex'),
@@ -40,9 +42,9 @@ export async function withUsageRoots(
 }
 
 /** The charge behind a line of the current month; a late month may have had other plans. */
-function chargeIn(subscriptions: readonly Subscription[], line: InvoiceLine): { charge?: MeteredCharge } {
+function chargeIn(subscriptions: readonly Subscription[], line: InvoiceLine): MeteredCharge | null {
   const versions = subscriptions.flatMap((one) => one.versions)
   const plan = versions.find(({ id }) => id === line.price_version)?.plan
   const charge = plan?.charges.find(({ id }) => id === line.charge)
-  return charge === undefined || charge.model === 'flat' ? {} : { charge }
+  return charge === undefined || charge.model === 'flat' ? null : charge
 }

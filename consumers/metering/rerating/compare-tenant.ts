@@ -73,6 +73,11 @@ export async function compareTenant(
       code: 'not_issued_by_then',
       detail: 'no invoice was issued by `as_of`; compared with what is counted now',
     })
+  if (asOf && compared.differing > 0 && (await quarantinedLater(tx, tenant, period, asOf)))
+    why.push({
+      code: 'quarantine_changed_later',
+      detail: 'usage was quarantined or released after `as_of`; the log is rated as that stands now',
+    })
   if (differing_hours > 0)
     why.push({ code: 'hours_differ', detail: `${differing_hours} stored hour(s) are not what the log says` })
   if (compared.differing > 0 && differing_hours === 0 && (await keptLater(tx, tenant, period)))
@@ -120,6 +125,18 @@ const invoiceOf = (tx: Tx, tenant: string, period: string, asOf: Date | null) =>
 async function bookedSide(tx: Tx, tenant: string, period: string, asOf: Date | null): Promise<Side> {
   const { lines, taxes } = await loadBooked(tx, tenant, period, asOf)
   return { lines: [...lines.values()], tax: taxes.reduce((sum, { amount }) => sum + decimal(amount), 0n) }
+}
+
+/** Whether what is not billed of the month has changed since a time. */
+async function quarantinedLater(tx: Tx, tenant: string, period: string, asOf: Date): Promise<boolean> {
+  const found = await row(
+    tx,
+    `select 1 from metering.quarantines q
+     join metering.used_versions u on u.package = q.package and u.version = q.version
+     where u.tenant = ? and u.period = ? and (q.noted_at > ? or q.decided_at > ?) limit 1`,
+    [tenant, period, asOf, asOf],
+  )
+  return found !== undefined
 }
 
 /** Whether the log shows usage under dimensions, or single values and events, that are not stored. */

@@ -150,6 +150,10 @@ describe('consumers/metering: month end of many tenants', () => {
       },
       changed: charge({}),
       late: charge({}),
+      quarantined: charge({}),
+      released: charge({}),
+      credited: charge({}),
+      spent: charge({}),
     }
     for (const [kind, plan] of Object.entries(kinds)) {
       await billing.owner(
@@ -166,6 +170,25 @@ describe('consumers/metering: month end of many tenants', () => {
        from metering.plans p join metering.subscriptions s on s.plan_id = p.id where s.tenant = 'changed'`,
     )
     await billing.owner("insert into metering.late_periods values ('late', '2026-09')")
+    // Usage of a version of which some is not billed, and of one that was released; credits, and some that are used up.
+    for (const [kind, state] of Object.entries({ quarantined: 'quarantined', released: 'released' })) {
+      await billing.owner("insert into metering.used_versions values (?, ?, '', ?)", [kind, `p-${kind}`, PERIOD])
+      await billing.owner(
+        `insert into metering.quarantines (partner, id, package, version, cause, reason, since, state, noted_at,
+           decided_by, justification, decided_at)
+         select 'demo', gen_random_uuid(), ?, '', 'blocked', 'bad', '2026-10-03', s, now(), d, d, case when d is not null
+           then now() end from (values (?, case when ? = 'released' then 'reviewer' end)) as v (s, d)`,
+        [`p-${kind}`, state, state],
+      )
+    }
+    for (const [kind, used] of Object.entries({ credited: 0, spent: 3 }))
+      await billing.owner(
+        `insert into metering.credits (tenant, id, source, reference, kind, currency, amount, used, starts_at, created_at)
+         values (?, gen_random_uuid(), 'manual', 'order', 'paid', 'USD', 3, ?, '2026-01-01', now())`,
+        [kind, used],
+      )
+    // A contract of its own for the partner, from the month on.
+    await billing.owner("insert into metering.share_contracts values ('demo', '2026-10-01', 70, 'finance', now())")
     const all = [...Object.keys(kinds), ...names.slice(0, 3)]
     await billing.deps.allTenants.transaction(async (tx) => {
       const together = await loadTogether(tx, all, PERIOD, '80')
@@ -177,6 +200,8 @@ describe('consumers/metering: month end of many tenants', () => {
         'm-001',
         'm-002',
         'max',
+        'released',
+        'spent',
       ])
       for (const [tenant, loaded] of together) {
         const alone = await rateLive(tx, tenant, PERIOD, '80', billing.clock())
@@ -185,7 +210,18 @@ describe('consumers/metering: month end of many tenants', () => {
     })
     await billing.issue(PERIOD)
     const totals = new Map((await issued()).map(({ tenant, total }) => [tenant, total]))
-    const expected = { count: '1.50', average: '2.33', max: '3.50', latest: '2.50', changed: '7.00', late: '7.00' }
+    const sums = { count: '1.50', average: '2.33', max: '3.50', latest: '2.50', changed: '7.00', late: '7.00' }
+    // Of the days of the quarantined one only the first is billed.
+    const expected = { ...sums, quarantined: '1.00', released: '7.00', credited: '7.00', spent: '7.00' }
     for (const [kind, total] of Object.entries(expected)) expect(totals.get(kind), kind).to.equal(total)
+    const due = await billing.owner(
+      `select tenant, amount_due::text, (select -sum(amount) = l.total * 0.7 from metering.ledger e
+         where e.invoice_id = l.invoice_id and account = 'partner_payable') as shared
+       from metering.invoice_life l where tenant in ('credited', 'spent') order by tenant`,
+    )
+    expect(due).to.deep.equal([
+      { tenant: 'credited', amount_due: '4.00', shared: true },
+      { tenant: 'spent', amount_due: '7.00', shared: true },
+    ])
   })
 })

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { sendCreditNotes } from '../../../../consumers/metering/payments/send-credit-notes.ts'
 import { stripeEvent } from '../../../support/fake-stripe.ts'
 import { openPayments, type Payments, SECRETS } from '../payments/fixture.ts'
 
@@ -51,6 +52,40 @@ describe('consumers/metering/credits: what is sent for payment', function () {
     ])
     const invoice = await payments.billing.invoice('globex', '2026-11')
     expect(invoice).to.include({ total: '3.00', credits_applied: '3.00', amount_due: '0.00' })
+  })
+
+  it('and of a credit note what was collected there: not what went back to credits', async () => {
+    await sendNovember()
+    const { billing, fake, deps } = payments
+    const ids = Object.fromEntries(
+      (
+        await billing.owner<{ tenant: string; id: string }>(
+          "select tenant, id from metering.invoices where period = '2026-11'",
+        )
+      ).map(({ tenant, id }) => [tenant, id]),
+    )
+    const give = async (tenant: string, what: string, json: object) => {
+      const { status, body } = await billing.call('POST', `/billing/invoices/${ids[tenant]}/${what}`, {
+        as: billing.tokens.finance,
+        json: { reason: 'wrong', ...json },
+      })
+      expect(status, JSON.stringify(body)).to.be.oneOf([200, 201])
+    }
+    // 0.80 of the 1.80 is due: the second note gives 0.20 of its 0.50 back to credits, the third all of its own.
+    for (const amount of ['0.50', '0.50', '0.30']) await give('acme', 'credit-notes', { amount })
+    await give('globex', 'void', {})
+    await sendCreditNotes(deps)
+    const told = await billing.owner<{ state: string; last_error: string | null }>(
+      `select n.state, n.last_error from metering.credit_note_sends n
+       join metering.credit_notes c on c.id = n.credit_note_id order by c.number`,
+    )
+    expect(told.map(({ state, last_error }) => [state, last_error])).to.deep.equal([
+      ['sent', null],
+      ['sent', null],
+      ['skipped', 'went_to_prepaid_credits'],
+      ['skipped', 'went_to_prepaid_credits'],
+    ])
+    expect(fake.creditNotes().map(({ fields }) => fields.amount)).to.deep.equal(['50', '30'])
   })
 
   it('is announced as paid with nothing where credits paid for all of it', async () => {

@@ -30,6 +30,7 @@ const issued = (more: Partial<IssuedFacts> = {}): IssuedFacts => ({
   total: decimal('12'),
   amountDue: decimal('12'),
   credited: 0n,
+  returned: 0n,
   paid: 0n,
   voided: false,
   uncollectible: false,
@@ -74,11 +75,15 @@ describe('consumers/metering/life: the state of an invoice', () => {
       expect(invoiceState(facts, new Date(at))).to.deep.include({ state, reason })
     })
 
-  it('allows what it may: what was paid is credited and not voided, and nothing is done to what is void', () => {
+  it('allows what it may: money that was paid is credited and not voided, and nothing is done to what is void', () => {
     const actions = (facts: InvoiceFacts) => invoiceState(facts, new Date('2026-11-02T00:00:00Z')).actions
     expect(actions(issued())).to.deep.equal(['credit', 'void', 'uncollectible', 'record_payment'])
     expect(actions(issued({ paid: decimal('1') }))).to.deep.equal(['credit', 'uncollectible', 'record_payment'])
-    expect(actions(issued({ amountDue: decimal('2') }))).to.not.include('void')
+    expect(actions(issued({ amountDue: decimal('2') })), 'credits paid some').to.include('void')
+    const prepaid = issued({ amountDue: 0n, told: 'paid' })
+    expect(actions(prepaid), 'credits paid all: nothing was collected').to.deep.equal(['credit', 'void'])
+    expect(actions({ ...prepaid, returned: decimal('4'), credited: decimal('4') })).to.deep.equal(['credit', 'void'])
+    expect(actions(issued({ told: 'paid', paid: decimal('12') })), 'collected').to.deep.equal(['credit'])
     expect(actions(issued({ paid: decimal('12') }))).to.deep.equal(['credit'])
     expect(actions(issued({ total: decimal('-5'), amountDue: decimal('-5') }))).to.deep.equal(['void'])
     expect(actions(issued({ voided: true, credited: decimal('12') }))).to.deep.equal([])

@@ -42,6 +42,7 @@ import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
+import { openTrustRoot } from './producers/marketplace/trust-root-file.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
@@ -116,7 +117,10 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       queueUnanswered(pool('atom_marketplace'), now()),
     )
     const { reviewTargetHours } = settings
-    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours }
+    const trustRoot = openTrustRoot(settings.trustedRoot)
+    // A file that cannot be used is said at the start, not at the first upload that needs it.
+    for (const left of trustRoot().left) shared.log.warn('part of the trusted root is not used', { left })
+    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, trustRoot }
     return { routes: marketplaceRoutes(deps, pool('atom_marketplace')), checks: [lagCheck('consumer', consuming)] }
   },
 

@@ -70,6 +70,11 @@ export const settingDefinitions = {
     '1',
     'Hours a month still collects late usage before its invoices are issued',
   ),
+  trustedRoot: optionalSetting(
+    'ATOM_TRUSTED_ROOT',
+    '',
+    'trusted_root.json of the Sigstore instance whose certificates, logs and timestamps packages may be signed with; default: the public instance, as of this version',
+  ),
   reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
   stripeKey: optionalSetting(
     'STRIPE_KEY',

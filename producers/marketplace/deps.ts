@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db.ts'
+import type { TrustRoot } from './trust/trust-root.ts'
 
 /** What the marketplace's calls need. `publicUrl` is where its own pages are reached; times are hours. */
 export type MarketplaceDeps = {
@@ -9,6 +10,8 @@ export type MarketplaceDeps = {
   now: Clock
   publicUrl: () => string
   reviewTargetHours: number
+  /** Whose certificates, logs and timestamps are believed. */
+  trustRoot: () => TrustRoot
 }
 
 export const SOURCE = '//atom/marketplace'

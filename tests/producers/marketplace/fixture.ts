@@ -6,6 +6,7 @@ import { emit, ok } from '../../../platform/bus/outcome.ts'
 import { handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
+import { publicTrustRoot, type TrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
 import type { Verdict } from '../../../schemas/verdict.ts'
@@ -29,7 +30,7 @@ export type Uploaded = {
 }
 
 /** The marketplace as a service on a database of its own, with two partners, a tenant's view and two reviewers. */
-export async function openMarketplace() {
+export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRoot) {
   const clock = testClock('2026-11-02T10:00:00Z')
   const database: TestDatabase = await freshDatabase()
   const organisations = await openOrganisations(database, ['demo', 'acme'], clock)
@@ -37,7 +38,14 @@ export async function openMarketplace() {
   const all = database.as('atom_marketplace')
   const { log, lines } = recordingLog()
   const bus = openEmbeddedBus({ server: database.server, log, appender: app, dbFor: () => all })
-  const deps = { db: app, wake: bus.wake, now: clock, publicUrl: () => 'http://market.test', reviewTargetHours: 24 }
+  const deps = {
+    db: app,
+    wake: bus.wake,
+    now: clock,
+    publicUrl: () => 'http://market.test',
+    reviewTargetHours: 24,
+    trustRoot,
+  }
   const service = await startService(marketplaceRoutes(deps, all), organisations.authenticate)
   const token = async (org: string, ...roles: Role[]) => organisations.token(org, ...roles)
   const tokens = {

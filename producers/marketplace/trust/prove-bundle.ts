@@ -30,7 +30,7 @@ export function proveBundle(read: ReadBundle, root: TrustRoot, key: PublicKey | 
   const entity = entityOf(read)
   const thresholds = key
     ? { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: 0 }
-    : { tlogThreshold: 1, ctlogThreshold: material.ctlogs.length > 0 ? 1 : 0, timestampThreshold: 1 }
+    : { tlogThreshold: 1, ctlogThreshold: root.hasCertificateLogs ? 1 : 0, timestampThreshold: 1 }
   try {
     new Verifier({ ...material, publicKey }, thresholds).verify(entity)
     const times = entity.timestamps.flatMap((timestamp) => timeOf(timestamp) ?? [])

@@ -3,8 +3,15 @@ import { TrustedRoot } from '@sigstore/protobuf-specs'
 import { type TrustMaterial, toTrustMaterial } from '@sigstore/verify'
 import { messageOf } from '../../../platform/errors.ts'
 
-/** Whose certificates, logs and timestamps are believed. `left` says what of the file was not taken and why. */
-export type TrustRoot = { material: Omit<TrustMaterial, 'publicKey'>; left: readonly string[] }
+/**
+ * Whose certificates, logs and timestamps are believed. `left` says what of the file was not taken and why;
+ * `hasCertificateLogs` whether certificates must be in such a log, also where none of those named could be taken.
+ */
+export type TrustRoot = {
+  material: Omit<TrustMaterial, 'publicKey'>
+  hasCertificateLogs: boolean
+  left: readonly string[]
+}
 
 const MEDIA_TYPE = /^application\/vnd\.dev\.sigstore\.trustedroot(\+json;version=0\.[12]|\.v0\.2\+json)$/
 /** Of npm @sigstore/tuf 4.0.2, released 2026-04; its newest part is a log that opened in September 2025. */
@@ -40,7 +47,7 @@ export function readTrustRoot(text: string): TrustRoot {
       }
   if (material.certificateAuthorities.length + material.tlogs.length === 0)
     throw new Error(`nothing of the trusted root can be used: ${left.join('; ') || 'it is empty'}`)
-  return { material, left }
+  return { material, hasCertificateLogs: Array.isArray(json.ctlogs) && json.ctlogs.length > 0, left }
 }
 
 const hasStart = ({ certificateAuthorities, timestampAuthorities, tlogs, ctlogs }: TrustedRoot): boolean =>

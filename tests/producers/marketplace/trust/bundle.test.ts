@@ -37,6 +37,12 @@ const signers = {
 const root = publicTrustRoot()
 const judge = (signed: Signed) => verifySignature(bytes, signed, { signers, root: () => root, receivedAt })
 
+/** Of a core, not of the clock: what else this machine does is not what is asked. */
+const millisecondsSince = (began: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(began)
+  return (user + system) / 1_000
+}
+
 describe('producers/marketplace/trust: forms of a signature', () => {
   const V = 'application/vnd.dev.sigstore.bundle+json;version='
   const accepted: [string, SigningKey, () => Signed][] = [
@@ -453,17 +459,16 @@ describe('producers/marketplace/trust: forms of a signature', () => {
     ],
   ]
   for (const [what, make, code, where] of refused)
-    it(`refuses ${what}, within 50 ms`, async () => {
+    it(`refuses ${what}, within 50 ms of a core`, async () => {
       let fastest = Number.POSITIVE_INFINITY
-      // The best of a few: what else this machine does is not what is asked.
       for (let round = 0; round < 3; round += 1) {
         const signed = make()
-        const began = performance.now()
+        const began = process.cpuUsage()
         const error = (await judge(signed).then(
           () => ({ code: 'verified', message: '', errors: [] }),
           (thrown: unknown) => thrown,
         )) as { code: string; message: string; errors: { pointer: string; code: string }[] }
-        fastest = Math.min(fastest, performance.now() - began)
+        fastest = Math.min(fastest, millisecondsSince(began))
         expect(error.code, error.message).to.equal(code)
         if (where !== undefined) expect([error.errors[0]?.pointer, error.errors[0]?.code]).to.include(where)
       }

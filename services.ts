@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
@@ -30,6 +31,7 @@ import type { Db, Server } from './platform/db.ts'
 import type { HealthCheck } from './platform/http/health.ts'
 import type { Route } from './platform/http/route.ts'
 import { localUrl } from './platform/http/service.ts'
+import { openFileKey } from './platform/keys/file-key.ts'
 import type { Lifecycle } from './platform/lifecycle.ts'
 import type { Log } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
@@ -42,6 +44,7 @@ import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
+import { keepRecord } from './producers/marketplace/record/keep-record.ts'
 import { openTrustRoot } from './producers/marketplace/trust-root-file.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
@@ -67,6 +70,7 @@ export type Shared = {
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
 
 const REFRESH_MS = 500
+const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
 const STOP_GRACE_MS = 500
@@ -120,7 +124,10 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const trustRoot = openTrustRoot(settings.trustedRoot)
     // A file that cannot be used is said at the start, not at the first upload that needs it.
     for (const left of trustRoot().left) shared.log.warn('part of the trusted root is not used', { left })
-    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, trustRoot }
+    const registryKey = await openFileKey(join(resolve(settings.home), 'keys', 'marketplace'))
+    const record = { db: pool('atom_marketplace'), key: registryKey, now }
+    periodically(shared, 'record of verdicts and decisions', SECOND_MS, () => keepRecord(record))
+    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, trustRoot, registryKey }
     return { routes: marketplaceRoutes(deps, pool('atom_marketplace')), checks: [lagCheck('consumer', consuming)] }
   },
 

@@ -7,6 +7,7 @@ import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
 import { onVerdict } from './on-verdict.ts'
 import { packageRoutes } from './packages.ts'
+import { recordRoutes } from './record/routes.ts'
 import { reviewRoutes } from './reviews.ts'
 import { readAllKeys } from './signers.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
@@ -20,6 +21,7 @@ export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[
   ...signingKeyRoutes(deps),
   ...identityRoutes(deps),
   ...apiKeyRoutes(deps),
+  ...recordRoutes(deps),
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */

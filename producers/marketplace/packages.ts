@@ -6,6 +6,7 @@ import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, openGet, type Route } from '../../platform/http/route.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { statuses } from './lifecycle.ts'
+import { attestationsOf } from './record/attestations.ts'
 import { signerOf } from './signers.ts'
 import { columns, detailOf, findVersion, summaryOf, type VersionRow } from './version-row.ts'
 
@@ -60,10 +61,10 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
   }
 
   async function verdict(call: Call): Promise<Answer> {
-    return inScope(call, call.params.id ?? '', (version) => {
+    return inScope(call, call.params.id ?? '', async (version, tx) => {
       if (!version.verdict)
         throw httpError('not_found', 'the analyzer has not judged this version yet; its status says when')
-      return { status: 200, body: version.verdict }
+      return { status: 200, body: { ...version.verdict, attestations: await attestationsOf(tx, version) } }
     })
   }
 

@@ -1,5 +1,5 @@
 import { createHash, sign } from 'node:crypto'
-import { preAuthEncoding } from '../../producers/marketplace/trust/bundle.ts'
+import { preAuthEncoding } from '../../producers/marketplace/trust/pre-auth-encoding.ts'
 import type { SigningKey } from './organisations.ts'
 
 /** What a test changes in a bundle: anything, to see it refused. */

@@ -3,6 +3,7 @@ import { pointerStep } from '../../../platform/document-problem.ts'
 import { marketplaceError } from '../errors.ts'
 import { bundleShape } from './bundle-shape.ts'
 import { isOldBundle, withOldBundleAsNew } from './old-bundle.ts'
+import { preAuthEncoding } from './pre-auth-encoding.ts'
 import { malformed } from './shape.ts'
 import type { Hash } from './signed-by.ts'
 import { checkStatement } from './statement.ts'
@@ -103,13 +104,6 @@ function readEnvelope(
     hash: undefined,
   }
 }
-
-/** What a DSSE signature is over: type and payload, each with its length. */
-export const preAuthEncoding = (type: string, payload: Uint8Array): Buffer =>
-  Buffer.concat([
-    Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `),
-    Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-  ])
 
 /** Before anything inside is looked at: with two, which of them was meant is anybody's guess. */
 function oneContent(json: object): void {

@@ -9,6 +9,7 @@ import { type Billing, openBilling, perUnit, type Record_ } from '../../consumer
 import { eventually } from '../../support/eventually.ts'
 import { type Change, packageBytes, uploadOf } from '../../support/packages.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { registryKey } from '../../support/registry-key.ts'
 import { startService } from '../../support/service.ts'
 import type { RecordedEvent, RecordedLog } from './recorded-log.ts'
 
@@ -48,6 +49,7 @@ async function publishPackages({ database, organisations, deps, clock }: Billing
     publicUrl: () => 'http://market.test',
     reviewTargetHours: 24,
     trustRoot: publicTrustRoot,
+    registryKey: registryKey(),
   }
   const routes = marketplaceRoutes(market, dbFor('marketplace'))
   const service = await startService(routes, organisations.authenticate)

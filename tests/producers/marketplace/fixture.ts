@@ -6,6 +6,7 @@ import { emit, ok } from '../../../platform/bus/outcome.ts'
 import { handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
+import { keepRecord } from '../../../producers/marketplace/record/keep-record.ts'
 import { publicTrustRoot, type TrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
@@ -16,6 +17,7 @@ import { eventually } from '../../support/eventually.ts'
 import { openOrganisations, type SigningKey } from '../../support/organisations.ts'
 import { type Change, packageBytes, uploadOf } from '../../support/packages.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { registryKey } from '../../support/registry-key.ts'
 import { type CallOptions, type Json, type Reply, startService } from '../../support/service.ts'
 
 export type Problem = { code: string; detail: string; errors: { pointer: string; code: string }[] }
@@ -37,6 +39,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
   const app = database.as('atom_app')
   const all = database.as('atom_marketplace')
   const { log, lines } = recordingLog()
+  const key = registryKey()
   const bus = openEmbeddedBus({ server: database.server, log, appender: app, dbFor: () => all })
   const deps = {
     db: app,
@@ -45,6 +48,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     publicUrl: () => 'http://market.test',
     reviewTargetHours: 24,
     trustRoot,
+    registryKey: key,
   }
   const service = await startService(marketplaceRoutes(deps, all), organisations.authenticate)
   const token = async (org: string, ...roles: Role[]) => organisations.token(org, ...roles)
@@ -118,6 +122,9 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     )
   }
 
+  /** Signs and records what happened so far. */
+  const keepRecordNow = () => keepRecord({ db: all, key, now: clock })
+
   const statusBecomes = (id: string, status: string) =>
     eventually(`${id} is ${status}`, async () => {
       const { body } = await call('GET', `/wpk/${id}`, { as: tokens.admin })
@@ -137,6 +144,8 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     stored,
     judging,
     statusBecomes,
+    registryKey: key,
+    keepRecord: keepRecordNow,
     async close() {
       await Promise.all(consumers.map((one) => one.stop()))
       await service.close()

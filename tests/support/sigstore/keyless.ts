@@ -1,5 +1,5 @@
 import { sign } from 'node:crypto'
-import { preAuthEncoding } from '../../../producers/marketplace/trust/bundle.ts'
+import { preAuthEncoding } from '../../../producers/marketplace/trust/pre-auth-encoding.ts'
 import { base64, hashOf, type LooseJson, statementOf } from '../signed-forms.ts'
 import type { Instance, Leaf } from './instance.ts'
 

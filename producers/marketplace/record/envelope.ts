@@ -14,9 +14,12 @@ export async function signedEnvelope(key: SigningKey, payloadType: string, paylo
   }
 }
 
-/** The envelope as a Sigstore bundle, which `cosign verify-blob-attestation` reads. */
-export const bundleOf = (envelope: Envelope) => ({
+/**
+ * The envelope as a Sigstore bundle, which `cosign verify-blob-attestation` reads. The key is named beside the envelope
+ * only: cosign passes over a signature inside it that names its key in this way.
+ */
+export const bundleOf = ({ signatures: [{ sig, keyid }], ...envelope }: Envelope) => ({
   mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
-  verificationMaterial: { publicKey: { hint: envelope.signatures[0].keyid }, tlogEntries: [] },
-  dsseEnvelope: envelope,
+  verificationMaterial: { publicKey: { hint: keyid }, tlogEntries: [] },
+  dsseEnvelope: { ...envelope, signatures: [{ sig, keyid: '' }] },
 })

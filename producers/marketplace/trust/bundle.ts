@@ -63,7 +63,8 @@ export function readBundle(value: unknown, bytes: Uint8Array): ReadBundle {
     hint: isOld && hint !== null ? undefined : hint,
     hasEvidence: (tlogEntries ?? []).length + timestamps.length > 0,
     ...(bundle.messageSignature
-      ? readMessage(bundle.messageSignature, bytes)
+      ? // The old form names no hash, so its digest is ours.
+        { ...readMessage(bundle.messageSignature, bytes), ...(isOld ? { hash: undefined } : {}) }
       : readEnvelope(bundle.dsseEnvelope as NonNullable<Json['dsseEnvelope']>, bytes, hint)),
   }
 }

@@ -43,6 +43,7 @@ import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
+import { recordCheck, trustRootCheck } from './producers/marketplace/health-checks.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { keepRecord } from './producers/marketplace/record/keep-record.ts'
 import { openTrustRoot } from './producers/marketplace/trust-root-file.ts'
@@ -128,7 +129,10 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const record = { db: pool('atom_marketplace'), key: registryKey, now }
     periodically(shared, 'record of verdicts and decisions', SECOND_MS, () => keepRecord(record))
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, trustRoot, registryKey }
-    return { routes: marketplaceRoutes(deps, pool('atom_marketplace')), checks: [lagCheck('consumer', consuming)] }
+    return {
+      routes: marketplaceRoutes(deps, pool('atom_marketplace')),
+      checks: [lagCheck('consumer', consuming), recordCheck(record.db, now), trustRootCheck(trustRoot)],
+    }
   },
 
   async billing(shared) {

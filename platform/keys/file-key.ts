@@ -5,7 +5,7 @@ import type { PublicHalf, SigningKey } from './signing-key.ts'
 
 /**
  * A key of PEM files `1.pem`, `2.pem` … in `folder`, mode 0600; the first is made when there is none, and a new version
- * is a new file. Throws when a file can be read by others, or holds no P-256 key.
+ * is a new file. Throws when a file is open to others, or holds no P-256 key.
  */
 export async function openFileKey(folder: string): Promise<SigningKey> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -28,7 +28,8 @@ const versionsIn = async (folder: string): Promise<number[]> =>
 
 async function open(file: string): Promise<Opened> {
   const { mode } = await stat(file)
-  if ((mode & 0o077) !== 0) throw new Error(`${file} can be read by others (chmod 600 it, and consider it known)`)
+  // Readable for the group is how a Secret is mounted for a user that is not root.
+  if ((mode & 0o037) !== 0) throw new Error(`${file} is open to others (chmod 600 it, and consider it known)`)
   const key = createPrivateKey(await readFile(file))
   if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new Error(`${file} is not an ECDSA P-256 key`)
   const publicKey = createPublicKey(key)

@@ -2,7 +2,7 @@
 export type Figure = {
   name: string
   value: number
-  unit: 'ratio' | 'ms' | '% of a core'
+  unit: 'ratio' | 'ms' | '% of a core' | '/s a core'
   hold: number
   aim?: number
   /** Whether more is better or less. */

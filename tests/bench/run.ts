@@ -1,9 +1,10 @@
 import { cpus } from 'node:os'
 import { messageOf } from '../../platform/errors.ts'
 import { bus } from './bus.ts'
+import { marketplace } from './marketplace.ts'
 import { type Bench, type Figure, missesFar, tableOf } from './measure.ts'
 
-const benches: Record<string, Bench> = { bus }
+const benches: Record<string, Bench> = { bus, marketplace }
 
 /** `npm run bench [-- NAME] [-- --check]`: with `--check`, 1 when a hold is missed by more than a quarter. */
 async function main(args: readonly string[]): Promise<number> {

@@ -35,11 +35,15 @@ describe('platform/keys: a key in files', () => {
     expect((await key.sign(bytes)).keyId).to.equal(halves[2]?.keyId)
   })
 
-  it('refuses a file that others can read, and a key of another kind', async () => {
+  it('refuses a file that is open to others, and a key of another kind', async () => {
     const folder = join(home, 'open')
     await openFileKey(folder)
-    chmodSync(join(folder, '1.pem'), 0o640)
-    expect(await openFileKey(folder).catch((error: Error) => error.message)).to.contain('can be read by others')
+    for (const mode of [0o644, 0o604, 0o660, 0o666]) {
+      chmodSync(join(folder, '1.pem'), mode)
+      expect(await openFileKey(folder).catch((error: Error) => error.message)).to.contain('is open to others')
+    }
+    chmodSync(join(folder, '1.pem'), 0o440)
+    await openFileKey(folder)
     const other = join(home, 'other')
     await openFileKey(other)
     writeFileSync(join(other, '2.pem'), pemOf('secp384r1'), { mode: 0o600 })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { canonicalJson } from '../../../platform/canonical-json.ts'
+import { recordCheck } from '../../../producers/marketplace/health-checks.ts'
 import { proofText } from '../../../producers/marketplace/signing-keys.ts'
 import { preAuthEncoding } from '../../../producers/marketplace/trust/pre-auth-encoding.ts'
 import { verifySignature } from '../../../producers/marketplace/trust/verify-signature.ts'
@@ -72,10 +73,13 @@ describe('producers/marketplace: what the marketplace signs', () => {
     expect(before).to.be.greaterThan(0)
     market.registryKey.reachable(false)
     expect(await market.keepRecord().catch((error: Error) => error.message)).to.equal('the key cannot be reached')
+    const check = recordCheck(market.database.as('atom_marketplace'), () => new Date(Date.now() + 61_000))
+    expect(await check.run()).to.include({ status: 'failed', code: 'record_behind' })
     market.registryKey.reachable(true)
     expect([await pending(), await attestations()]).to.deep.equal([before, []])
     expect(await market.keepRecord()).to.equal(before)
     expect(await pending()).to.equal(0)
+    expect(await check.run()).to.deep.equal({ status: 'ok' })
     expect(await market.keepRecord(), 'and does it once').to.equal(0)
   })
 

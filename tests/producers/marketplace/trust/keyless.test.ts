@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { trustRootCheck } from '../../../../producers/marketplace/health-checks.ts'
 import { publicTrustRoot, readTrustRoot } from '../../../../producers/marketplace/trust/trust-root.ts'
 import { type RegisteredIdentity, verifySignature } from '../../../../producers/marketplace/trust/verify-signature.ts'
 import { newKey } from '../../../support/organisations.ts'
@@ -322,9 +323,10 @@ describe('producers/marketplace/trust: signatures without a key', () => {
       )
     })
 
-    it('of the public instance is read whole, offline', () => {
+    it('of the public instance is read whole, offline', async () => {
       const { material, left } = publicTrustRoot()
       expect(left).to.deep.equal([])
+      expect(await trustRootCheck(publicTrustRoot).run()).to.include({ detail: 'its newest part is of 2025-09-23' })
       expect(material.tlogs.map(({ baseURL }) => baseURL)).to.include.members([
         'https://rekor.sigstore.dev',
         'https://log2025-1.rekor.sigstore.dev',

@@ -3,6 +3,7 @@ import { pointerStep } from '../../../platform/document-problem.ts'
 import { marketplaceError } from '../errors.ts'
 import { bundleShape } from './bundle-shape.ts'
 import { isOldBundle, withOldBundleAsNew } from './old-bundle.ts'
+import { withPlainEntries } from './plain-entries.ts'
 import { preAuthEncoding } from './pre-auth-encoding.ts'
 import { malformed } from './shape.ts'
 import type { Hash } from './signed-by.ts'
@@ -51,7 +52,7 @@ export function readBundle(value: unknown, bytes: Uint8Array): ReadBundle {
   const json = isOld ? withOldBundleAsNew(value, bytes) : (value as object)
   oneContent(json)
   bundleShape(json, '')
-  const bundle = json as Json
+  const bundle = withPlainEntries(json as Json)
   const { publicKey, certificate, x509CertificateChain, tlogEntries, timestampVerificationData } =
     bundle.verificationMaterial
   exactlyOne({ publicKey, certificate, x509CertificateChain }, '/verificationMaterial')
@@ -59,7 +60,7 @@ export function readBundle(value: unknown, bytes: Uint8Array): ReadBundle {
   const timestamps = timestampVerificationData?.rfc3161Timestamps ?? []
   return {
     stored: value as object,
-    json,
+    json: bundle,
     hint: isOld && hint !== null ? undefined : hint,
     hasEvidence: (tlogEntries ?? []).length + timestamps.length > 0,
     ...(bundle.messageSignature

@@ -288,7 +288,7 @@ describe('producers/marketplace/trust: forms of a signature', () => {
             proof(`a\n1\nAAAA\n\n\u2014 (([a-z.:/])+)+! ${base64(Buffer.from('wNI9atQGlz', 'base64'))}\n`),
           ),
         ),
-      'bundle_malformed',
+      'signature_invalid',
     ],
     [
       'a checkpoint by a log that is not known',

@@ -95,6 +95,24 @@ describe('producers/marketplace/trust: signatures without a key', () => {
     expect((await judge(old)).signer).to.equal('identity-1')
   })
 
+  it('takes a v0.1 bundle whose proof has no checkpoint, by the promise of the log alone', async () => {
+    const bundle = made()
+    const [entry] = bundle.verificationMaterial.tlogEntries
+    delete entry.inclusionProof.checkpoint
+    const { certificate } = bundle.verificationMaterial
+    expect(await judge(bundle).catch((error: { code: string }) => error.code)).to.equal('bundle_malformed')
+    const old = oldMaterial([certificate], [entry])
+    const version = 'application/vnd.dev.sigstore.bundle+json;version=0.1'
+    expect((await judge({ ...bundle, mediaType: version, ...old })).signer).to.equal('identity-1')
+  })
+
+  it('takes a checkpoint that witnesses signed too, whatever they are called', async () => {
+    const bundle = made({ rekor: 2 })
+    const { checkpoint } = bundle.verificationMaterial.tlogEntries[0].inclusionProof
+    checkpoint.envelope += '\u2014 witness.test/(a+)+b wNI9atQGlzAA\n\u2014 other.test+1 wNI9atQGlzAA\n'
+    expect((await judge(bundle)).signer).to.equal('identity-1')
+  })
+
   it('takes what a registered key signed before its revocation, when a log says so', async () => {
     const before = await judge(loggedByKey(), {}, root, later(3))
     expect([before.signer, before.signedAt?.toISOString()]).to.deep.equal([key.keyId, later(2).toISOString()])

@@ -41,7 +41,7 @@ comment on table marketplace.audit_checkpoints is 'signed heads of the audit log
 do $$
 declare name text;
 begin
-  foreach name in array array['to_record', 'attestations', 'audit_log'] loop
+  foreach name in array array['to_record', 'attestations', 'audit_log', 'audit_checkpoints'] loop
     execute format('alter table marketplace.%I enable row level security', name);
     execute format('alter table marketplace.%I force row level security', name);
     execute format('create policy consumer on marketplace.%I to atom_marketplace using (true) with check (true)', name);
@@ -56,6 +56,7 @@ create policy published on marketplace.attestations for select to atom_app
     select 1 from marketplace.versions v where v.org = attestations.org and v.id = attestations.version_id
       and v.status in ('published', 'deprecated')));
 create policy operator on marketplace.audit_log for select to atom_app using (platform.is_operator());
+create policy operator on marketplace.audit_checkpoints for select to atom_app using (platform.is_operator());
 
 grant insert on marketplace.to_record to atom_app;
 grant select, insert, delete on marketplace.to_record to atom_marketplace;

@@ -18,5 +18,6 @@ export const marketplaceError = defineErrors({
   proof_invalid: { status: 422, title: 'The proof of possession does not verify' },
   signer_revoked: { status: 409, title: 'The signer was revoked before it signed' },
   key_exists: { status: 409, title: 'The key is registered already' },
+  too_many_keys: { status: 409, title: 'The organisation has as many keys as it may' },
   identity_exists: { status: 409, title: 'The identity is registered already' },
 })

@@ -15,7 +15,7 @@ export async function signersOf(
   const keys = await rows<KeyRow>(
     tx,
     `select key_id, public_key, algorithm, valid_from, revoked_at from marketplace.signing_keys
-     where org = ? order by revoked_at is not null, created_at desc`,
+     where org = ? order by revoked_at is not null, created_at desc limit 200`,
     [org],
   )
   const identities = await rows<IdentityRow>(

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../platform/auth/principal.ts'
-import { execute, rows } from '../../platform/db.ts'
+import { execute, row, rows, type Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
@@ -17,6 +17,7 @@ const KeyBody = closed({
   proof: Type.String({ maxLength: 4_096 }),
   valid_from: ValidFrom,
 })
+const MOST_KEYS = 20
 type KeyRow = { key_id: string; algorithm: string; public_key: string; valid_from: Date; revoked_at: Date | null }
 
 /** The text a new key signs to show that its holder asks; it names the organisation, so a proof cannot be reused. */
@@ -48,13 +49,15 @@ export function signingKeyRoutes(deps: MarketplaceDeps): Route[] {
     const now = deps.now()
     const validFrom = validFromOf(valid_from, now)
     const stored = await deps.db.transaction(
-      (tx) =>
-        execute(
+      async (tx) => {
+        await requireRoom(tx, org)
+        return execute(
           tx,
           `insert into marketplace.signing_keys (org, key_id, public_key, algorithm, valid_from, created_at)
            values (?, ?, ?, ?, ?, ?) on conflict do nothing`,
           [org, key.keyId, key.pem, key.algorithm, validFrom, now],
-        ),
+        )
+      },
       { scope: scopeOf(call.principal) },
     )
     if (stored === 0) throw marketplaceError('key_exists', `key ${key.keyId} is registered for ${org} already`)
@@ -85,6 +88,17 @@ export function signingKeyRoutes(deps: MarketplaceDeps): Route[] {
     { method: 'POST', path: '/orgs/keys', summary: 'Register a signing key', access, handle: register },
     { method: 'DELETE', path: '/orgs/keys/:key_id', summary: 'Revoke a signing key', access, handle: revoke },
   ]
+}
+
+/** Who signs without naming a key makes us try them all. Two at once may both find room; the limit is not that exact. */
+async function requireRoom(tx: Tx, org: string): Promise<void> {
+  const found = await row<{ n: number }>(
+    tx,
+    'select count(*)::int as n from marketplace.signing_keys where org = ? and revoked_at is null',
+    [org],
+  )
+  if ((found?.n ?? 0) < MOST_KEYS) return
+  throw marketplaceError('too_many_keys', `an organisation has at most ${MOST_KEYS} keys at once; revoke one first`)
 }
 
 const keyOf = (key: KeyRow) => ({

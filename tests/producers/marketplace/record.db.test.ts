@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, createPublicKey, verify } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -122,21 +122,20 @@ describe('producers/marketplace: what the marketplace signs', () => {
     expect(predicate.verdict.ruleset).to.equal('1.0.0')
   })
 
-  it('verifies offline: with node, with openssl, and by the same rules as the bundles of partners', async () => {
+  it('verifies offline: with node, with the commands of docs/trust.md, and by the same rules as the bundles of partners', async () => {
     const pem = await registryPem()
     const folder = mkdtempSync(join(tmpdir(), 'atom-test-openssl-'))
+    const page = readFileSync(new URL('../../../docs/trust.md', import.meta.url), 'utf8')
+    const commands = /```\n(node -e [^`]*(?:`[^`]+`[^`]*)*openssl dgst .*\n)```/.exec(page)?.[1] as string
     try {
       for (const { bundle } of await attestations()) {
         const { payload, payloadType, signatures } = bundle.dsseEnvelope
         const signed = preAuthEncoding(payloadType, Buffer.from(payload, 'base64'))
         const signature = Buffer.from(signatures[0].sig, 'base64')
         expect(verify('sha256', signed, pem, signature)).to.equal(true)
-        const put = (name: string, content: string | Buffer) => {
-          writeFileSync(join(folder, name), content)
-          return join(folder, name)
-        }
-        const files = ['-verify', put('key.pem', pem), '-signature', put('sig', signature), put('signed', signed)]
-        expect(execFileSync('openssl', ['dgst', '-sha256', ...files]).toString()).to.contain('Verified OK')
+        writeFileSync(join(folder, 'registry.pub'), pem)
+        writeFileSync(join(folder, 'decision.json'), JSON.stringify(bundle))
+        expect(execFileSync('bash', ['-ec', commands], { cwd: folder }).toString()).to.contain('Verified OK')
         const [half] = await market.registryKey.publicKeys()
         const key = {
           keyId: half?.keyId ?? '',

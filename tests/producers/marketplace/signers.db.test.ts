@@ -101,6 +101,20 @@ describe('producers/marketplace: signing keys of an organisation', () => {
       ).to.contain('neither taken back nor put off')
   })
 
+  it('has room for 20 keys at once, and a revoked one makes room', async () => {
+    const as = await market.organisations.token('acme', 'partner')
+    const add = (key: SigningKey) =>
+      codeOf(market.call('POST', '/orgs/keys', { as, json: { public_key: key.pem, proof: proofOf(key, 'acme') } }))
+    const keys = Array.from({ length: 20 }, () => newKey('ed25519'))
+    const codes: unknown[] = []
+    // The organisation has one from the start.
+    for (const key of keys) codes.push(await add(key))
+    expect(codes).to.deep.equal([...Array(19).fill(201), 'too_many_keys'])
+    const first = encodeURIComponent(keys[0]?.keyId ?? '')
+    expect((await market.call('DELETE', `/orgs/keys/${first}`, { as })).status).to.equal(204)
+    expect(await add(keys[19] as SigningKey)).to.equal(201)
+  })
+
   it('refuses a moment that is no time, or too far ahead', async () => {
     const key = newKey()
     expect(await codeOf(register(key, { valid_from: 'tomorrow' }))).to.equal('parameter_invalid')

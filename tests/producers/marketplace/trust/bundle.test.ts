@@ -136,6 +136,8 @@ describe('producers/marketplace/trust: forms of a signature', () => {
   }
   const proof = (envelopeText: string) => ({
     ...entry,
+    // Else the promise would be looked at first.
+    inclusionPromise: undefined,
     inclusionProof: {
       logIndex: '0',
       treeSize: '1',
@@ -297,7 +299,7 @@ describe('producers/marketplace/trust: forms of a signature', () => {
           one.verificationMaterial.tlogEntries.push(proof('a\n1\nAAAA\n\n\u2014 log.example wNI9atQGlzAA\n')),
         ),
       'signature_invalid',
-      'tlog_inclusion_promise_error',
+      'tlog_inclusion_proof_error',
     ],
     [
       '65 hashes in a proof',

@@ -177,6 +177,11 @@ describe('producers/marketplace/trust: signatures without a key', () => {
     ['a timestamp after the certificate expired', () => made({ rekor: 2, at: later(11) }), 'signature_invalid'],
     ['no log entry', change((one) => (one.verificationMaterial.tlogEntries = [])), 'signature_invalid'],
     [
+      'a timestamp without a log entry',
+      change((one) => (one.verificationMaterial.tlogEntries = []), { rekor: 2 }),
+      'signature_invalid',
+    ],
+    [
       'Rekor v2 without a timestamp',
       change((one) => delete one.verificationMaterial.timestampVerificationData, { rekor: 2 }),
       'signature_invalid',

@@ -38,7 +38,7 @@ type Options = { names: readonly ServiceName[]; settings: AtomSettings; log: Log
 
 const ROOMS = ['platform', 'marketplace', 'governance', 'metering', 'read']
 // Copies of tables, while a projection is built again and after.
-const SCHEMAS = [...ROOMS, 'read_shadow', 'read_former', 'metering_shadow']
+const SCHEMAS = [...ROOMS, 'read_shadow', 'read_former', 'metering_shadow', 'metering_rerating']
 /** Ports are promised free within 3 s of a signal. */
 const STOP_DEADLINE_MS = 2_800
 /** Longer than the slowest first start. */

@@ -1,13 +1,15 @@
-import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { onSubmitted } from './consumers/governance/on-submitted.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
+import { expireCredits } from './consumers/metering/credits/end-credit.ts'
+import { measureCredits } from './consumers/metering/credits/measure-credits.ts'
 import type { MeteringDeps } from './consumers/metering/deps.ts'
 import { expireUsage } from './consumers/metering/expire-usage.ts'
 import { meteringHandlers, meteringRoutes } from './consumers/metering/index.ts'
 import { issueDue } from './consumers/metering/issue.ts'
+import { measureLife } from './consumers/metering/life/measure-life.ts'
 import { awsCheck, measureAws } from './consumers/metering/payments/aws-check.ts'
 import { openAwsMetering } from './consumers/metering/payments/aws-marketplace-client.ts'
 import { awsRoutes } from './consumers/metering/payments/aws-routes.ts'
@@ -16,10 +18,14 @@ import { expireFacts } from './consumers/metering/payments/payment-facts.ts'
 import { paymentRoutes } from './consumers/metering/payments/payment-routes.ts'
 import { measurePayments, paymentsCheck } from './consumers/metering/payments/payments-check.ts'
 import { type AwsDeps, sendAwsUsage } from './consumers/metering/payments/send-aws-usage.ts'
+import { sendCreditNotes } from './consumers/metering/payments/send-credit-notes.ts'
 import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
 import { openStripe } from './consumers/metering/payments/stripe.ts'
+import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
+import { expireReratings, measureDrift, replayNightly } from './consumers/metering/rerating/nightly.ts'
+import { runReratings } from './consumers/metering/rerating/rerating-worker.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import { lagCheck } from './platform/bus/lag-check.ts'
@@ -31,7 +37,6 @@ import type { Db, Server } from './platform/db.ts'
 import type { HealthCheck } from './platform/http/health.ts'
 import type { Route } from './platform/http/route.ts'
 import { localUrl } from './platform/http/service.ts'
-import { openFileKey } from './platform/keys/file-key.ts'
 import type { Lifecycle } from './platform/lifecycle.ts'
 import type { Log } from './platform/log.ts'
 import { createMetrics, type Metrics } from './platform/metrics.ts'
@@ -43,10 +48,8 @@ import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
-import { recordCheck, trustRootCheck } from './producers/marketplace/health-checks.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
-import { keepRecord } from './producers/marketplace/record/keep-record.ts'
-import { openTrustRoot } from './producers/marketplace/trust-root-file.ts'
+import { openTrust } from './producers/marketplace/open-trust.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
@@ -122,22 +125,16 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       queueUnanswered(pool('atom_marketplace'), now()),
     )
     const { reviewTargetHours } = settings
-    const trustRoot = openTrustRoot(settings.trustedRoot)
-    // A file that cannot be used is said at the start, not at the first upload that needs it.
-    for (const left of trustRoot().left) shared.log.warn('part of the trusted root is not used', { left })
-    const registryKey = await openFileKey(join(resolve(settings.home), 'keys', 'marketplace'))
-    const record = { db: pool('atom_marketplace'), key: registryKey, now }
-    periodically(shared, 'record of verdicts and decisions', SECOND_MS, () => keepRecord(record))
-    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, trustRoot, registryKey }
-    return {
-      routes: marketplaceRoutes(deps, pool('atom_marketplace')),
-      checks: [lagCheck('consumer', consuming), recordCheck(record.db, now), trustRootCheck(trustRoot)],
-    }
+    const allTenants = pool('atom_marketplace')
+    const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
+    periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
+    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
+    return { routes: marketplaceRoutes(deps, allTenants), checks: [lagCheck('consumer', consuming), ...trust.checks] }
   },
 
   async billing(shared) {
     const { settings, pool, bus } = shared
-    const { partnerSharePercent, collectionHours } = settings
+    const { partnerSharePercent, collectionHours, paymentDays } = settings
     const db = pool('atom_app')
     const allTenants = pool('atom_metering')
     const { log } = shared
@@ -146,18 +143,25 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       db,
       allTenants,
       wake: bus.wake,
+      bus,
       log,
       failing,
       now,
       partnerSharePercent,
       collectionHours,
+      paymentDays,
     }
     const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
+    periodically(shared, 'measuring of invoices', MINUTE_MS, measureLife(allTenants, shared.metrics))
     periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
       expireUsage(allTenants, now()),
     )
+    periodically(shared, 'measuring of quarantines', 5 * MINUTE_MS, measureQuarantines(allTenants, shared.metrics))
+    periodically(shared, 'expiry of prepaid credits', MINUTE_MS, () => expireCredits(deps))
+    periodically(shared, 'measuring of prepaid credits', MINUTE_MS, measureCredits(deps, shared.metrics))
+    replayInvoices(shared, deps)
     const payments = startPayments(shared)
     const routes = [reportRoute({ db, bus, now }), ...meteringRoutes(deps), ...payments.routes]
     return { routes, checks: [lagCheck('consumer', consuming), ratingCheck(failing), ...payments.checks] }
@@ -217,6 +221,17 @@ function periodically({ log, lifecycle }: Shared, name: string, everyMs: number,
   lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
 }
 
+/** Counts months again from the log for finance, and unless that is off of one tenant a day. */
+function replayInvoices(shared: Shared, deps: MeteringDeps): void {
+  const { bus, lifecycle, metrics, settings } = shared
+  const { allTenants, log } = deps
+  lifecycle.onClose('replays of invoices', runReratings({ bus, allTenants, log, now }).stop)
+  if (settings.billingDrift === 'on')
+    periodically(shared, 'daily replay of an invoice', 10 * MINUTE_MS, () => replayNightly(deps))
+  periodically(shared, 'measuring of drift', MINUTE_MS, measureDrift(deps, metrics))
+  periodically(shared, 'expiry of replays', 60 * MINUTE_MS, () => expireReratings(allTenants, now()))
+}
+
 /** Sends issued invoices for payment, in one process at a time, and answers with what became of them. */
 function startPayments(shared: Shared): Part {
   const { settings, pool, bus, log, metrics, lifecycle, server } = shared
@@ -249,6 +264,7 @@ function startPayments(shared: Shared): Part {
     })
   }
   sendingTo('sending of invoices for payment', () => sendInvoices(deps))
+  sendingTo('telling of credit notes', () => sendCreditNotes(deps))
   sendingTo('sending of usage to AWS', () => sendAwsUsage(aws))
   periodically(shared, 'measuring of payments', MEASURE_MS, measurePayments(deps, metrics))
   periodically(shared, 'measuring of usage for AWS', MEASURE_MS, measureAws(aws, metrics))

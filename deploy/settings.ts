@@ -75,6 +75,12 @@ export const settingDefinitions = {
     '',
     'trusted_root.json of the Sigstore instance whose certificates, logs and timestamps packages may be signed with; default: the public instance, as of this version',
   ),
+  paymentDays: countSetting('ATOM_PAYMENT_DAYS', '30', 'Days after its issue by which an invoice is to be paid'),
+  billingDrift: choiceSetting(['on', 'off'])(
+    'ATOM_BILLING_DRIFT',
+    'on',
+    'on: every day the month of one tenant is counted again from the log and compared with its invoice; off: only what finance asks for',
+  ),
   reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
   stripeKey: optionalSetting(
     'STRIPE_KEY',

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { governanceError } from '../consumers/governance/errors.ts'
+import { creditError } from '../consumers/metering/credits/errors.ts'
 import { billingError } from '../consumers/metering/errors.ts'
 import { paymentError } from '../consumers/metering/payments/errors.ts'
 import { settingDefinitions } from '../deploy/settings.ts'
@@ -52,7 +53,7 @@ function errorsPage(): string {
     ['marketplace', marketplaceError.definitions],
     ['governance', governanceError.definitions],
     ['usage', usageError.definitions],
-    ['billing', { ...billingError.definitions, ...paymentError.definitions }],
+    ['billing', { ...billingError.definitions, ...creditError.definitions, ...paymentError.definitions }],
     ['data', dataError.definitions],
   ]
   const rows = rooms.flatMap(([room, definitions]) =>

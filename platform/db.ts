@@ -91,8 +91,8 @@ async function enterScope(tx: Tx, scope: Scope): Promise<void> {
 
 /** Sorted, so that two transactions with the same keys never wait for each other in a circle. */
 async function lockKeys(tx: Tx, keys: readonly string[]): Promise<void> {
-  for (const key of [...new Set(keys)].sort())
-    await tx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [key])
+  const sorted = [...new Set(keys)].sort()
+  await tx.raw('select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(?::text[]) as key', [sorted])
 }
 
 /** Connection settings that log in as `role`, or log in with the URL and become `role` before the first statement. */

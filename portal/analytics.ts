@@ -56,8 +56,12 @@ export function analyticsRoutes(deps: AnalyticsDeps): Route[] {
           tx,
           `select period as month, sum(gross)::text as gross, sum(partner_share)::text as partner_share,
              sum(platform_fee)::text as platform_fee, sum(tax)::text as tax, count(distinct tenant)::int as invoices
-           from read.revenue where currency = ? group by period order by period desc limit 24`,
-          [wanted],
+           from (
+             select period, tenant, gross, partner_share, platform_fee, tax from read.revenue where currency = ?
+             union all
+             select period, null, -gross, -partner_share, -platform_fee, -tax from read.credits where currency = ?) r
+           group by period order by period desc limit 24`,
+          [wanted, wanted],
         )
         return {
           currencies: [wanted, ...known.map((one) => one.currency).filter((one) => one !== wanted)],

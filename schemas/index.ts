@@ -1,14 +1,18 @@
 import type { EventDefinition } from './define-event.ts'
+import { creditNoteIssued } from './events/credit_note.issued.ts'
 import { invoiceIssued } from './events/invoice.issued.ts'
 import { invoiceUpdated } from './events/invoice.updated.ts'
 import { paymentFailed } from './events/payment.failed.ts'
 import { paymentSucceeded } from './events/payment.succeeded.ts'
 import { usageReported } from './events/usage.reported.ts'
+import { wpkBlocked } from './events/wpk.blocked.ts'
+import { wpkDeprecated } from './events/wpk.deprecated.ts'
 import { wpkPublished } from './events/wpk.published.ts'
 import { wpkRejected } from './events/wpk.rejected.ts'
 import { wpkReviewed } from './events/wpk.reviewed.ts'
 import { wpkSubmitted } from './events/wpk.submitted.ts'
 import { wpkVerdict } from './events/wpk.verdict.ts'
+import { wpkYanked } from './events/wpk.yanked.ts'
 
 /** The one list of event types: topics, reference pages and tests derive from it. */
 export const eventTypes: readonly EventDefinition[] = [
@@ -17,9 +21,13 @@ export const eventTypes: readonly EventDefinition[] = [
   wpkReviewed,
   wpkPublished,
   wpkRejected,
+  wpkDeprecated,
+  wpkYanked,
+  wpkBlocked,
   usageReported,
   invoiceUpdated,
   invoiceIssued,
+  creditNoteIssued,
   paymentSucceeded,
   paymentFailed,
 ]

@@ -19,7 +19,7 @@ export const fileOf = ({ type, major, revision }: Omit<PublishedSchema, 'schema'
 
 /** The schema a file of that name holds, or null when the name is not of this form. */
 export function parseFile(name: string, text: string): PublishedSchema | null {
-  const parts = /^([a-z]+\.[a-z]+)\.v([1-9]\d*)(?:\.([1-9]\d*))?\.json$/.exec(name)
+  const parts = /^([a-z]+(?:_[a-z]+)*\.[a-z]+)\.v([1-9]\d*)(?:\.([1-9]\d*))?\.json$/.exec(name)
   if (!parts) return null
   const [, type, major, revision = '0'] = parts as unknown as [string, string, string, string?]
   return { type, major: Number(major), revision: Number(revision), schema: JSON.parse(text) as JsonSchema }

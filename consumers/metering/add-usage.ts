@@ -1,6 +1,6 @@
 import { execute, type Tx } from '../../platform/db.ts'
 import { decimal, formatDecimal } from '../../platform/decimal.ts'
-import { hash, type Keyed, packageName } from './keyed-record.ts'
+import { hash, type Keyed, packageName, packageVersion } from './keyed-record.ts'
 import type { KeptDimensions } from './rating/kept.ts'
 import { isAfter } from './rating/measure.ts'
 
@@ -10,6 +10,7 @@ type Rollup = {
   hour: string
   meter: string
   package: string
+  version: string
   dimensions: string
   quantity: bigint
   records: number
@@ -30,7 +31,7 @@ export async function addToRollups(
   const groups = new Map<string, Rollup>()
   for (const one of fresh) {
     const place = placeOf(one, kept)
-    const group = JSON.stringify([place.hour, place.meter, place.package, place.dimensions])
+    const group = JSON.stringify([place.hour, place.meter, place.package, place.version, place.dimensions])
     const rollup = groups.get(group) ?? emptyOf(place)
     groups.set(group, rollup)
     add(rollup, one)
@@ -39,13 +40,13 @@ export async function addToRollups(
   const sorted = [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rollup]) => rollup)
   await execute(
     tx,
-    `insert into ${schema}.rollups (tenant, hour, meter, package, dimensions, dimensions_key, quantity, records,
+    `insert into ${schema}.rollups (tenant, hour, meter, package, version, dimensions, dimensions_key, quantity, records,
        maximum, latest, latest_at, latest_key, change, change_ms)
-     select ?, h, m, p, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), q, n, x, l, la, lk, c, cm
-     from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::bigint[], ?::numeric[],
+     select ?, h, m, p, v, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), q, n, x, l, la, lk, c, cm
+     from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::text[], ?::numeric[], ?::bigint[], ?::numeric[],
        ?::numeric[], ?::timestamptz[], ?::text[], ?::numeric[], ?::numeric[])
-       as r (h, m, p, d, q, n, x, l, la, lk, c, cm)
-     on conflict (tenant, hour, meter, package, dimensions_key) do update set
+       as r (h, m, p, v, d, q, n, x, l, la, lk, c, cm)
+     on conflict (tenant, hour, meter, package, version, dimensions_key) do update set
        quantity = trim_scale(rollups.quantity + excluded.quantity),
        records = rollups.records + excluded.records,
        maximum = greatest(rollups.maximum, excluded.maximum),
@@ -60,6 +61,7 @@ export async function addToRollups(
       sorted.map((one) => one.hour),
       sorted.map((one) => one.meter),
       sorted.map((one) => one.package),
+      sorted.map((one) => one.version),
       sorted.map((one) => one.dimensions),
       sorted.map((one) => formatDecimal(one.quantity)),
       sorted.map((one) => one.records),
@@ -74,7 +76,13 @@ export async function addToRollups(
 }
 
 /** Keeps what sums cannot tell, and only where a price needs it: hashes of counted values, quantities of single events. */
-export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[], kept: KeptDimensions): Promise<void> {
+export async function keepSingly(
+  tx: Tx,
+  schema: string,
+  tenant: string,
+  fresh: readonly Keyed[],
+  kept: KeptDimensions,
+): Promise<void> {
   const used = fresh.filter(({ record }) => decimal(record.quantity) >= 0n)
   const values = used.flatMap((one) =>
     kept.distinctOf(one.record.meter).flatMap((of) => {
@@ -87,15 +95,18 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
   if (values.length > 0)
     await execute(
       tx,
-      `insert into metering.distinct_values (tenant, day, meter, package, dimensions, dimensions_key, value_of, value_key)
-       select ?, t, m, p, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), o, decode(v, 'hex')
-       from unnest(?::date[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) as u (t, m, p, d, o, v)
+      `insert into ${schema}.distinct_values (tenant, day, meter, package, version, dimensions, dimensions_key,
+         value_of, value_key)
+       select ?, t, m, p, n, d::jsonb, substring(sha256(convert_to(d, 'UTF8')) for 16), o, decode(v, 'hex')
+       from unnest(?::date[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[])
+         as u (t, m, p, n, d, o, v)
        on conflict do nothing`,
       [
         tenant,
         values.map((one) => one.day),
         values.map((one) => one.meter),
         values.map((one) => one.package),
+        values.map((one) => one.version),
         values.map((one) => one.dimensions),
         values.map((one) => one.of),
         values.map((one) => one.value),
@@ -107,9 +118,10 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
   if (events.length > 0)
     await execute(
       tx,
-      `insert into metering.priced_events (tenant, at, record_key, meter, package, dimensions, quantity)
-       select ?, t, decode(k, 'hex'), m, p, d::jsonb, q
-       from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::text[], ?::numeric[]) as u (t, k, m, p, d, q)
+      `insert into ${schema}.priced_events (tenant, at, record_key, meter, package, version, dimensions, quantity)
+       select ?, t, decode(k, 'hex'), m, p, v, d::jsonb, q
+       from unnest(?::timestamptz[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::numeric[])
+         as u (t, k, m, p, v, d, q)
        on conflict do nothing`,
       [
         tenant,
@@ -117,16 +129,24 @@ export async function keepSingly(tx: Tx, tenant: string, fresh: readonly Keyed[]
         events.map(({ key }) => key),
         events.map((one) => one.meter),
         events.map((one) => one.package),
+        events.map((one) => one.version),
         events.map((one) => one.dimensions),
         events.map(({ record }) => record.quantity),
       ],
     )
 }
 
-function placeOf({ record }: Keyed, kept: KeptDimensions) {
+/** Where a record is counted: the hour, and what of it prices tell apart. */
+export function placeOf({ record }: Keyed, kept: KeptDimensions) {
   const { meter } = record
   const dimensions = JSON.stringify(kept.of(meter, record.dimensions ?? {}))
-  return { hour: `${record.time.slice(0, 13)}:00:00Z`, meter, package: packageName(record), dimensions }
+  return {
+    hour: `${record.time.slice(0, 13)}:00:00Z`,
+    meter,
+    package: packageName(record),
+    version: packageVersion(record),
+    dimensions,
+  }
 }
 
 const emptyOf = (place: ReturnType<typeof placeOf>): Rollup => ({

@@ -1,3 +1,4 @@
+import type { LogPlace } from '../../platform/bus/bus.ts'
 import { execute, rows, type Tx } from '../../platform/db.ts'
 import { fault } from '../../platform/fault.ts'
 import { periodBounds, periodOf } from '../../platform/utc-time.ts'
@@ -6,47 +7,66 @@ import type { usageReported } from '../../schemas/events/usage.reported.ts'
 import { addToRollups, keepSingly } from './add-usage.ts'
 import { keptOf } from './kept-dimensions.ts'
 import { type Keyed, keyOf, packageName } from './keyed-record.ts'
-import { loadSubscriptions } from './load-period.ts'
+import { loadSubscriptions } from './load-subscriptions.ts'
 import { markStale } from './open-invoices.ts'
+import { noteUsedVersions, quarantinedAmong } from './quarantine/used-versions.ts'
 import { groupBy } from './rating/group-by.ts'
 import type { KeptDimensions } from './rating/kept.ts'
+import type { Plan } from './rating/plan.ts'
 import { unpricedAmong as unpricedAmongUsage } from './rating/rate-period.ts'
+import { storeReport } from './receipts/store-report.ts'
 
 export type Report = Envelope<Parameters<typeof usageReported.create>[0]>
-type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' }
+type Exception = { index: number; status: 'duplicate' | 'conflict' | 'late' | 'unpriced' | 'quarantined' }
 
 /**
  * Counts a report: what (tenant, id) has not been seen is added to its hour, all else becomes an exception on the
- * receipt. Runs inside the transaction that moves the cursor, so a report counts exactly once.
+ * receipt. Runs inside the transaction that moves the cursor, so a report counts exactly once. `at`: where it stands in
+ * the log.
  */
 export async function countReport(
   tx: Tx,
   report: Report,
   now: Date,
+  at?: LogPlace,
 ): Promise<{ counted: number; exceptions: Exception[] }> {
-  const { tenant, report_id, reporter, received_at, root, records, indexes } = report.data
+  const { tenant, report_id } = report.data
   const { fresh, exceptions, kept } = await countRecords(tx, 'metering', report)
-  await keepSingly(tx, tenant, fresh, kept)
+  await keepSingly(tx, 'metering', tenant, fresh, kept)
   fault('count.after-rollups')
-  const late = await markPeriods(tx, tenant, fresh, now)
+  await noteUsedVersions(tx, tenant, fresh)
+  const late = await markPeriods(tx, tenant, [...new Set(fresh.map(({ record }) => period(record)))].sort(), now)
   fault('count.after-marks')
+  const quarantined = await quarantinedAmong(tx, fresh)
+  exceptions.push(...[...quarantined.keys()].map((index) => ({ index, status: 'quarantined' as const })))
+  const billed = fresh.filter(({ index }) => !quarantined.has(index))
   exceptions.push(
-    ...fresh.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
+    ...billed.filter(({ record }) => late.has(period(record))).map(({ index }) => ({ index, status: 'late' as const })),
   )
-  exceptions.push(...(await unpricedAmong(tx, tenant, fresh, late, kept)))
-  await execute(
-    tx,
-    `insert into metering.reports (tenant, report_id, reporter, received_at, record_count, indexes, root)
-     values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
-    [tenant, report_id, reporter, received_at, records.length, indexes ?? null, root],
-  )
-  await execute(
-    tx,
-    `insert into metering.exceptions (tenant, report_id, record_index, status)
-     select ?, ?, i, s from unnest(?::int[], ?::text[]) as e (i, s) on conflict do nothing`,
-    [tenant, report_id, exceptions.map(({ index }) => index), exceptions.map(({ status }) => status)],
-  )
+  exceptions.push(...(await unpricedAmong(tx, tenant, billed, late, kept)))
+  await storeReport(tx, report, { fresh, kept, now, at })
+  fault('count.after-receipt')
+  if (exceptions.length > 0)
+    await execute(
+      tx,
+      `insert into metering.exceptions (tenant, report_id, record_index, status, quarantine)
+       select ?, ?, i, s, q from unnest(?::int[], ?::text[], ?::uuid[]) as e (i, s, q) on conflict do nothing`,
+      [
+        tenant,
+        report_id,
+        exceptions.map(({ index }) => index),
+        exceptions.map(({ status }) => status),
+        exceptions.map(({ index, status }) => (status === 'quarantined' ? quarantined.get(index) : null)),
+      ],
+    )
   return { counted: fresh.length, exceptions }
+}
+
+type Counting = {
+  /** Of the records that were new, those that are to be added; all of them unless said. */
+  only?: (fresh: Keyed[]) => Promise<Keyed[]>
+  /** Plans beside those of the tenant whose prices are to find what they need. */
+  plans?: readonly Plan[]
 }
 
 /** Adds what (tenant, id) has not been seen to its hour, in the tables of a schema; says which records were new. */
@@ -54,14 +74,16 @@ export async function countRecords(
   tx: Tx,
   schema: string,
   report: Report,
+  { only = async (fresh) => fresh, plans = [] }: Counting = {},
 ): Promise<{ fresh: Keyed[]; exceptions: Exception[]; kept: KeptDimensions }> {
   const { tenant, received_at, records, indexes } = report.data
   const keyed = records.map((record, place) => keyOf(record, indexes?.[place] ?? place))
-  const { fresh, exceptions } = await dedupe(tx, schema, tenant, received_at, keyed)
+  const deduped = await dedupe(tx, schema, tenant, received_at, keyed)
+  const fresh = await only(deduped.fresh)
   fault('count.after-dedupe')
-  const kept = await keptOf(tx, tenant)
+  const kept = await keptOf(tx, tenant, plans)
   await addToRollups(tx, schema, tenant, fresh, kept)
-  return { fresh, exceptions, kept }
+  return { fresh, exceptions: deduped.exceptions, kept }
 }
 
 async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keyed: Keyed[]) {
@@ -83,6 +105,7 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
   )
   const isNew = new Set(inserted.map(({ key }) => key))
   const repeated = distinct.filter(({ key }) => !isNew.has(key))
+  if (repeated.length === 0) return { fresh: distinct, exceptions }
   const known = await rows<{ key: string; content: string }>(
     tx,
     `select encode(record_key, 'hex') as key, encode(content_key, 'hex') as content from ${schema}.dedupe
@@ -99,8 +122,7 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
  * Open months are to be rated again; issued ones never change: their usage is late, and the first open
  * month after them bills the difference. Returns the issued ones.
  */
-async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now: Date): Promise<Set<string>> {
-  const periods = [...new Set(fresh.map(({ record }) => period(record)))].sort()
+export async function markPeriods(tx: Tx, tenant: string, periods: readonly string[], now: Date): Promise<Set<string>> {
   if (periods.length === 0) return new Set()
   await markStale(tx, tenant, periods)
   const issued = await rows<{ period: string }>(
@@ -109,7 +131,8 @@ async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now:
     [tenant, periods],
   )
   const late = issued.map((one) => one.period)
-  if (late.length > 0) await markBillingLate(tx, tenant, late, now)
+  if (late.length === 0) return new Set()
+  await markBillingLate(tx, tenant, late, now)
   await execute(
     tx,
     'insert into metering.late_periods (tenant, period) select ?, p from unnest(?::text[]) p on conflict do nothing',
@@ -122,7 +145,7 @@ async function markPeriods(tx: Tx, tenant: string, fresh: readonly Keyed[], now:
  * Whichever open month bills what is late is to be rated again. Before the late months are noted: an invoice that is
  * being issued holds its row, and takes the notes it has billed away with it.
  */
-async function markBillingLate(tx: Tx, tenant: string, late: readonly string[], now: Date): Promise<void> {
+export async function markBillingLate(tx: Tx, tenant: string, late: readonly string[], now: Date): Promise<void> {
   await markStale(tx, tenant, [periodOf(now)])
   await execute(
     tx,

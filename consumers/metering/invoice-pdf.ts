@@ -1,5 +1,6 @@
 import PDFDocument from 'pdfkit'
 import type { invoiceBody } from './invoice.ts'
+import { quarantinedText } from './quarantine/quarantined-text.ts'
 
 type Invoice = ReturnType<typeof invoiceBody>
 type Page = InstanceType<typeof PDFDocument>
@@ -15,8 +16,10 @@ const LINE = 15
  * An invoice as PDF, made when it is asked for: the same invoice gives the same bytes, since the only time in it is its
  * own. Amounts are the JSON's texts.
  */
-export function invoicePdf(invoice: Invoice): Promise<Buffer> {
-  const title = invoice.number ? `Invoice ${invoice.number}` : `Running invoice, ${invoice.period}`
+export function invoicePdf(
+  invoice: Invoice,
+  title = invoice.number ? `Invoice ${invoice.number}` : `Running invoice, ${invoice.period}`,
+): Promise<Buffer> {
   const info = { Title: title, Author: 'ATOM Cloud Marketplace', CreationDate: new Date(invoice.as_of) }
   const page: Page = new PDFDocument({ size: 'A4', margin: MARGIN, info, bufferPages: true })
   const chunks: Buffer[] = []
@@ -28,6 +31,7 @@ export function invoicePdf(invoice: Invoice): Promise<Buffer> {
   heading(page, title, invoice)
   lines(page, invoice)
   totals(page, invoice)
+  notBilled(page, invoice)
   numberPages(page, title)
   page.end()
   return done
@@ -79,6 +83,22 @@ function totals(page: Page, invoice: Invoice): void {
   for (const [name, amount] of sums) {
     page.font(name === 'Total' || name === 'Amount due' ? 'Helvetica-Bold' : 'Helvetica').fontSize(10)
     row(page, [printable(name), '', '', `${amount} ${invoice.currency}`], LINE)
+  }
+}
+
+/** Usage that was counted and left out because of its version. Invoices from before there were quarantines have none. */
+function notBilled(page: Page, { quarantined = [] }: Invoice): void {
+  if (quarantined.length === 0) return
+  if (page.y + 3 * LINE > BOTTOM) page.addPage()
+  page.moveDown().font('Helvetica-Bold').fontSize(9)
+  row(page, ['Not billed', 'Quantity', '', ''], LINE)
+  rule(page)
+  page.font('Helvetica').fontSize(9)
+  for (const one of quarantined) {
+    const text = printable(quarantinedText(one))
+    const height = Math.max(LINE, page.heightOfString(text, { width: COLUMNS.description - 8 }) + 4)
+    if (page.y + height > BOTTOM) page.addPage()
+    row(page, [text, one.quantity, '', ''], height)
   }
 }
 

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
-import { row, rows, type Tx } from '../../platform/db.ts'
+import { row, type Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, everyone, jsonBody, type Route } from '../../platform/http/route.ts'
@@ -14,18 +14,12 @@ import { findInvoice, invoiceBody, rateLive } from './invoice.ts'
 import { invoiceCsv } from './invoice-csv.ts'
 import { invoicePdf } from './invoice-pdf.ts'
 import { collectionEnds, issuePeriod } from './issue.ts'
+import type { InvoiceState } from './life/invoice-state.ts'
+import { liveState } from './life/shown-state.ts'
+import { shownReport } from './receipts/line-reports.ts'
 
 const IssueBody = closed({ period: Period, collection: Type.Optional(Type.Literal('skip')) })
-type ListRow = {
-  tenant: string
-  id: string
-  period: string
-  status: string
-  currency: string
-  number: string | null
-  sha256: string | null
-  issued_at: Date | null
-}
+const EXPLAINED_WITH_EVENTS = 20
 
 /** Invoices: live for the open month, from their stored bytes once issued. */
 export function invoiceRoutes(deps: MeteringDeps): Route[] {
@@ -41,12 +35,19 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
 
   async function explain(call: Call): Promise<Answer> {
     const tenant = call.params.tenant ?? ''
-    const body = await withInvoice(call, tenant, (tx, { invoice }) => {
+    const withEvents = call.query.get('events') === 'true'
+    const { limit: asked, after } = pageRequest(call.query, ['uuid'])
+    // A report has up to a thousand events.
+    const limit = withEvents ? Math.min(asked, EXPLAINED_WITH_EVENTS) : asked
+    const { explained, reported } = await withInvoice(call, tenant, (tx, { invoice }) => {
       const line = invoice.lines.find(({ id }) => id === call.params.id)
       if (!line) throw httpError('not_found', `the invoice of ${invoice.period} has no line with this id`)
-      return explainLine(tx, tenant, invoice.currency, invoice.id, line)
+      return explainLine(tx, tenant, invoice, line, { limit, after: after?.[0] ?? null })
     })
-    return { status: 200, body }
+    const { items, next } = page(reported.found, limit, ({ stored }) => [stored.report_id])
+    const reports: object[] = []
+    for (const one of items) reports.push(await shownReport(one, withEvents ? deps.bus : null))
+    return { status: 200, headers: nextLink(call.path, call.query, next), body: { ...explained, reports, next } }
   }
 
   /** The invoice that a call names, from its stored bytes once issued, live before. 404 for what the caller may not see. */
@@ -55,7 +56,11 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
     tenant: string,
     then: (
       tx: Tx,
-      found: { invoice: ReturnType<typeof invoiceBody>; bytes?: Buffer; sha256?: string | null },
+      found: {
+        invoice: ReturnType<typeof invoiceBody> & { state?: InvoiceState }
+        bytes?: Buffer
+        sha256?: string | null
+      },
     ) => Promise<T>,
   ): Promise<T> {
     const at = deps.now()
@@ -72,26 +77,11 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
         }
         if (!stored && period !== periodOf(at)) throw httpError('not_found', `no invoice of ${tenant} for ${period}`)
         const live = await rateLive(tx, tenant, period, deps.partnerSharePercent, at)
-        return then(tx, { invoice: invoiceBody(tenant, period, live, { status: 'gathering' }, at) })
+        const state = await liveState(tx, deps, call.principal, live.id, period)
+        return then(tx, { invoice: { ...invoiceBody(tenant, period, live, { status: 'gathering' }, at), state } })
       },
       { scope: scopeOf(call.principal) },
     )
-  }
-
-  async function list(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query, ['text', 'text'])
-    const found = await deps.db.transaction(
-      (tx) =>
-        rows<ListRow>(
-          tx,
-          `select tenant, id, period, status, currency, number, sha256, issued_at from metering.invoices
-           ${after ? 'where (period, tenant) < (?, ?)' : ''} order by period desc, tenant desc limit ?`,
-          [...(after ?? []), limit + 1],
-        ),
-      { scope: scopeOf(call.principal) },
-    )
-    const { items, next } = page(found, limit, ({ period, tenant }) => [period, tenant])
-    return { status: 200, headers: nextLink(call.path, call.query, next), body: { invoices: items, next } }
   }
 
   async function issue(call: Call): Promise<Answer> {
@@ -102,7 +92,6 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
   }
 
   return [
-    { method: 'GET', path: '/billing/invoices', summary: 'Invoices', access: everyone, handle: list },
     {
       method: 'GET',
       path: '/billing/invoice/:tenant',
@@ -113,7 +102,7 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
     {
       method: 'GET',
       path: '/billing/invoice/:tenant/lines/:id/explain',
-      summary: 'What is behind a line: price, hours of usage, postings',
+      summary: 'What is behind a line: price, hours of usage, reports, their events, postings',
       access: everyone,
       handle: explain,
     },

@@ -1,7 +1,14 @@
 import { row, type Tx } from '../../platform/db.ts'
-import { currencyOf, loadLatePeriods, loadPeriod } from './load-period.ts'
+import { type CreditPayment, creditTexts, paymentsOf } from './credits/pay-invoice.ts'
+import { openCredits } from './credits/wallet.ts'
+import { loadShares } from './life/share-contracts.ts'
+import { loadLatePeriods } from './load-late-periods.ts'
+import { loadPeriod } from './load-period.ts'
+import { currencyOf } from './load-subscriptions.ts'
+import type { LoadedMonth } from './load-together.ts'
 import { lineId } from './rating/line.ts'
 import { type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
+import type { Subscription } from './rating/usage.ts'
 
 export type InvoiceRow = {
   id: string
@@ -12,7 +19,15 @@ export type InvoiceRow = {
   sha256: string | null
   issued_at: Date | null
 }
-export type LiveInvoice = { id: string; rated: RatedInvoice; billsLate: readonly string[] }
+export type LiveInvoice = {
+  id: string
+  rated: RatedInvoice
+  billsLate: readonly string[]
+  /** What prices it, each with its plan versions up to the end of the month. */
+  subscriptions: readonly Subscription[]
+  /** What prepaid credits pay of it. */
+  payments: readonly CreditPayment[]
+}
 
 export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<InvoiceRow | undefined> =>
   row<InvoiceRow>(
@@ -24,24 +39,44 @@ export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<Inv
 /** A month's invoice has its id before it has a row, so that looking at it changes nothing. */
 export const invoiceId = (tenant: string, period: string): string => lineId(tenant, period, 'invoice', '')
 
-/** Rates an open month from the rollups, with the differences of earlier, issued months that it has to bill. */
-export async function rateLive(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LiveInvoice> {
+/**
+ * Rates an open month from the rollups, with the differences of earlier, issued months that it has to bill. `loaded`
+ * where that was read with others' before, in the same transaction.
+ */
+export async function rateLive(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  share: string,
+  at: Date,
+  loaded?: LoadedMonth,
+): Promise<LiveInvoice> {
+  const month = loaded ?? (await loadAlone(tx, tenant, period, share, at))
+  const { current, late, currency, shareOf, credits } = month
+  const rated = rateInvoice(current, late, { tenant, currency, shareOf, final: at >= current.to })
+  const { subscriptions } = current
+  return {
+    id: invoiceId(tenant, period),
+    rated,
+    billsLate: late.map(({ usage }) => usage.period),
+    subscriptions,
+    payments: paymentsOf(rated, credits, at),
+  }
+}
+
+async function loadAlone(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LoadedMonth> {
   const current = await loadPeriod(tx, tenant, period)
   const late = await loadLatePeriods(tx, tenant, period)
-  const rated = rateInvoice(current, late, {
-    tenant,
-    currency: await currencyOf(tx, tenant),
-    shareOf: () => share,
-    final: at >= current.to,
-  })
-  return { id: invoiceId(tenant, period), rated, billsLate: late.map(({ usage }) => usage.period) }
+  const currency = await currencyOf(tx, tenant)
+  const shareOf = await loadShares(tx, share)
+  return { current, late, currency, shareOf, credits: await openCredits(tx, tenant, currency, at) }
 }
 
 /** The invoice in the shape of the contract. An issued one is answered from its stored bytes instead. */
 export function invoiceBody(
   tenant: string,
   period: string,
-  { id, rated }: LiveInvoice,
+  { id, rated, payments }: LiveInvoice,
   state: { status: 'gathering' | 'issued'; number?: string },
   asOf: Date,
 ) {
@@ -57,15 +92,9 @@ export function invoiceBody(
     taxes: rated.taxes,
     tax: rated.tax,
     total: rated.total,
-    credits_applied: zeroLike(rated.total),
-    amount_due: rated.total,
+    ...creditTexts(rated, payments),
     unpriced: rated.unpriced.map(({ meter, package: of, quantity }) => ({ meter, package: of || null, quantity })),
+    quarantined: rated.quarantined.map(({ version, ...one }) => ({ ...one, version: version || null })),
     as_of: asOf.toISOString(),
   }
 }
-
-const zeroLike = (amount: string): string =>
-  amount
-    .replace('-', '')
-    .replace(/\d/g, '0')
-    .replace(/^0+(?=0)/, '')

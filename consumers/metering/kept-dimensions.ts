@@ -10,7 +10,7 @@ const NEEDS_MORE = `$.charges[*] ? (exists(@.group_by) || exists(@.filter) || @.
  * What has to be kept of a tenant's usage beside sums by meter, because one of its plans names it. Free text that no
  * price needs stays in the log, which expires (P-1).
  */
-export async function keptOf(tx: Tx, tenant: string): Promise<KeptDimensions> {
+export async function keptOf(tx: Tx, tenant: string, more: readonly Plan[] = []): Promise<KeptDimensions> {
   const plans = await rows<{ body: Plan }>(
     tx,
     `select p.body from metering.subscriptions s
@@ -18,5 +18,5 @@ export async function keptOf(tx: Tx, tenant: string): Promise<KeptDimensions> {
      where s.tenant = ? and jsonb_path_exists(p.body, ?::jsonpath)`,
     [tenant, NEEDS_MORE],
   )
-  return keptBy(plans.map(({ body }) => body))
+  return keptBy([...plans.map(({ body }) => body), ...more])
 }

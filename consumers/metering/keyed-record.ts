@@ -18,7 +18,10 @@ export function keyOf(record: Record_, index: number): Keyed {
   return { index, record, key: hash(record.id, 16), content: hash(content, 8) }
 }
 
-export const packageName = (record: Record_): string => record.package?.split('@')[0] ?? ''
+export const packageName = (record: Pick<Record_, 'package'>): string => record.package?.split('@')[0] ?? ''
+/** What stands after the name's `@`; '' where a record names no version. */
+export const packageVersion = (record: Pick<Record_, 'package'>): string =>
+  record.package?.split('@').slice(1).join('@') ?? ''
 
 /** The first `bytes` of a SHA-256, in hex. */
 export const hash = (text: string, bytes: number): string =>

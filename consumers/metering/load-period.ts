@@ -1,32 +1,41 @@
-import { row, rows, type Tx } from '../../platform/db.ts'
+import { rows, type Tx } from '../../platform/db.ts'
 import { periodBounds } from '../../platform/utc-time.ts'
-import { type Booked, bookedBy, type TaxLine } from './rating/delta.ts'
-import type { InvoiceLine } from './rating/line.ts'
+import { loadSubscriptions, metered, meteredCharges } from './load-subscriptions.ts'
+import { loadTotals } from './load-totals.ts'
+import { billableDays, billableEvents, billableHours, LEVEL_STEPS } from './quarantine/billable.ts'
+import { hasQuarantined, loadQuarantined } from './quarantine/quarantined-usage.ts'
 import { needsEvents } from './rating/measure.ts'
 import type { MeteredCharge, Plan } from './rating/plan.ts'
-import type { LatePeriod } from './rating/rate-invoice.ts'
-import {
-  type DistinctValues,
-  type OpeningLevel,
-  type PeriodUsage,
-  type Subscription,
-  type UsageEvent,
-  type UsageTotal,
-  windowsOf,
-} from './rating/usage.ts'
+import { type DistinctValues, type OpeningLevel, type PeriodUsage, type UsageEvent, windowsOf } from './rating/usage.ts'
 
-type Span = { tenant: string; start: Date; end: Date; starts: readonly Date[]; ends: readonly Date[] }
+/** `whole`: nothing of the tenant's is quarantined, so that no row has to be looked at for it. */
+type Span = {
+  schema: string
+  tenant: string
+  start: Date
+  end: Date
+  starts: readonly Date[]
+  whole: boolean
+}
+/** `schema`: whose tables hold the usage. `plans`: prices beside the tenant's own that are to find what they need. */
+export type Loading = { schema?: string; plans?: readonly Plan[] }
 
 /**
  * A tenant's usage and subscriptions of a month, as rating takes them. At most 744 rows a meter and combination of the
  * dimensions that plans name, however many events.
  */
-export async function loadPeriod(tx: Tx, tenant: string, period: string): Promise<PeriodUsage> {
+export async function loadPeriod(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  { schema = 'metering', plans = [] }: Loading = {},
+): Promise<PeriodUsage> {
   const { start, end } = periodBounds(period)
   const subscriptions = await loadSubscriptions(tx, tenant, start, end)
   const windows = windowsOf(start, end, subscriptions)
-  const span = { tenant, start, end, starts: windows.map(({ from }) => from), ends: windows.map(({ to }) => to) }
-  const charges = subscriptions.flatMap(({ versions }) => versions.flatMap(({ plan }) => metered(plan)))
+  const whole = !(await hasQuarantined(tx, tenant))
+  const span = { schema, tenant, start, end, starts: windows.map(({ from }) => from), whole }
+  const charges = [...meteredCharges(subscriptions), ...plans.flatMap(metered)]
   const metersOf = (wanted: (charge: MeteredCharge) => boolean) => [
     ...new Set(charges.filter(wanted).map(({ meter }) => meter)),
   ]
@@ -39,132 +48,44 @@ export async function loadPeriod(tx: Tx, tenant: string, period: string): Promis
     to: end,
     windows,
     subscriptions,
-    totals: await loadTotals(
-      tx,
-      span,
-      metersOf(({ aggregation }) => aggregation === 'latest'),
-    ),
+    totals: await loadTotals(tx, { schema, tenants: [tenant], windows, whole }, charges),
     levels: weighted.length === 0 ? [] : await loadLevels(tx, span, weighted),
     distinct: unique.length === 0 ? [] : await loadDistinct(tx, span, unique),
     events: single.length === 0 ? [] : await loadEvents(tx, span, single),
+    quarantined: whole ? [] : await loadQuarantined(tx, tenant, start, end),
   }
 }
 
-/** Plans a tenant is subscribed to in a span, each with its versions up to the end of it. */
-export async function loadSubscriptions(tx: Tx, tenant: string, start: Date, end: Date): Promise<Subscription[]> {
-  type Row = Omit<Subscription, 'versions'> & { versions: { id: string; effective_from: string; plan: Plan }[] }
-  const found = await rows<Row>(
-    tx,
-    `select s.id, s.partner, s.package, s.starts_at, s.ends_at,
-       (select jsonb_agg(jsonb_build_object('id', v.id, 'effective_from', v.effective_from, 'plan', v.body)
-                         order by v.effective_from, v.id)
-        from metering.plans v
-        where v.partner = s.partner and (v.id = s.plan_id or v.first_version = s.plan_id) and v.effective_from < ?) as versions
-     from metering.subscriptions s join metering.plans p on p.partner = s.partner and p.id = s.plan_id
-     where s.tenant = ? and s.starts_at < ? and (s.ends_at is null or s.ends_at > ?) and p.effective_from < ?
-     order by s.starts_at, s.id`,
-    [end, tenant, end, start, end],
-  )
-  return found.map((one) => ({
-    ...one,
-    versions: one.versions.map((version) => ({ ...version, effective_from: new Date(version.effective_from) })),
-  }))
-}
-
-/** `latest` is looked for only where a charge asks for it: it costs a sort. */
-const loadTotals = (tx: Tx, { tenant, start, end, starts, ends }: Span, latestOf: readonly string[]) =>
-  rows<UsageTotal>(
-    tx,
-    `select w - 1 as window, meter, package, dimensions, trim_scale(sum(quantity))::text as quantity,
-       sum(records)::int8::float8 as records, trim_scale(max(maximum))::text as maximum,
-       (array_agg(jsonb_build_object('at', latest_at, 'id', latest_key, 'quantity', latest::text)
-          order by latest_at desc, latest_key desc)
-          filter (where latest_at is not null and meter = any(?::text[])))[1] as latest,
-       trim_scale(sum(change))::text as change,
-       trim_scale(sum(change_ms + change * (extract(epoch from (?::timestamptz[])[w] - hour) * 1000 - 3600000)))::text
-         as change_ms
-     from (select *, width_bucket(hour, ?::timestamptz[]) as w from metering.rollups
-           where tenant = ? and hour >= ? and hour < ?) r
-     group by w, meter, package, dimensions order by w, meter, package, dimensions`,
-    [latestOf, ends, starts, tenant, start, end],
-  )
-
-const loadLevels = (tx: Tx, { tenant, start }: Span, meters: readonly string[]) =>
+/** Levels are of all that was ever counted, which no log holds: always from the live tables. */
+const loadLevels = (tx: Tx, { tenant, start, whole }: Span, meters: readonly string[]) =>
   rows<OpeningLevel>(
     tx,
-    `select meter, package, dimensions, trim_scale(sum(change))::text as level from metering.rollups
-     where tenant = ? and hour < ? and meter = any(?::text[]) group by meter, package, dimensions`,
-    [tenant, start, meters],
+    `select meter, package, dimensions, trim_scale(sum(change))::text as level from (
+       select hour, meter, package, dimensions, change from metering.rollups r
+       where tenant = ? and meter = any(?::text[]) and ${whole || billableHours('r')}
+       ${whole ? '' : `union all ${LEVEL_STEPS}`}) h
+     where hour < ? group by meter, package, dimensions`,
+    [tenant, meters, ...(whole ? [] : [tenant, meters]), start],
   )
 
-const loadDistinct = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>
+const loadDistinct = (tx: Tx, { schema, tenant, start, end, starts, whole }: Span, meters: readonly string[]) =>
   rows<DistinctValues>(
     tx,
     `select width_bucket(day::timestamptz, ?::timestamptz[]) - 1 as window, meter, package, dimensions, value_of as of,
        array_agg(distinct encode(value_key, 'hex')) as values
-     from metering.distinct_values
+     from ${schema}.distinct_values d
      where tenant = ? and day >= ?::timestamptz::date and day < ?::timestamptz::date and meter = any(?::text[])
+       and ${whole || billableDays('d')}
      group by 1, 2, 3, 4, 5`,
     [starts, tenant, start, end, meters],
   )
 
-const loadEvents = (tx: Tx, { tenant, start, end, starts }: Span, meters: readonly string[]) =>
+const loadEvents = (tx: Tx, { schema, tenant, start, end, starts, whole }: Span, meters: readonly string[]) =>
   rows<UsageEvent>(
     tx,
     `select width_bucket(at, ?::timestamptz[]) - 1 as window, meter, package, dimensions,
        to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, encode(record_key, 'hex') as id,
-       quantity::text from metering.priced_events
-     where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) order by at, record_key`,
+       quantity::text from ${schema}.priced_events e
+     where tenant = ? and at >= ? and at < ? and meter = any(?::text[]) and ${whole || billableEvents('e')} order by at, record_key`,
     [starts, tenant, start, end, meters],
   )
-
-const metered = (plan: Plan): MeteredCharge[] =>
-  plan.charges.flatMap((charge) => (charge.model === 'flat' ? [] : [charge]))
-
-/**
- * Issued months with later usage that the invoice of `period` bills, and what every issued invoice so far has booked
- * for them. The first open month after a late one bills it: a month that has ended is still open while it collects,
- * and what is late must be on exactly one invoice.
- */
-export async function loadLatePeriods(tx: Tx, tenant: string, period: string): Promise<LatePeriod[]> {
-  const late = await rows<{ period: string }>(
-    tx,
-    `select l.period from metering.late_periods l where l.tenant = ? and l.period < ? and not exists (
-       select 1 from metering.invoices i
-       where i.tenant = l.tenant and i.status = 'gathering' and i.period > l.period and i.period < ?)
-     order by l.period`,
-    [tenant, period, period],
-  )
-  if (late.length === 0) return []
-  const issued = await rows<{ period: string; body: Buffer }>(
-    tx,
-    `select period, body from metering.invoices where tenant = ? and status = 'issued' and period >= ?
-     order by period`,
-    [tenant, (late[0] as { period: string }).period],
-  )
-  const periods: LatePeriod[] = []
-  for (const { period: month } of late)
-    periods.push({ usage: await loadPeriod(tx, tenant, month), booked: bookedFor(month, issued) })
-  return periods
-}
-
-function bookedFor(month: string, issued: readonly { period: string; body: Buffer }[]): Booked {
-  const bodies = issued.map(({ period, body }) => ({
-    period,
-    ...(JSON.parse(body.toString('utf8')) as { lines: InvoiceLine[]; taxes: TaxLine[] }),
-  }))
-  return bookedBy(
-    bodies.flatMap(({ lines }) => lines.filter((line) => line.period === month)),
-    bodies.flatMap(({ period, taxes }) => taxes.filter((tax) => (tax.period ?? period) === month)),
-  )
-}
-
-/** The one currency of a tenant: of its subscriptions, US dollars before it has any. */
-export async function currencyOf(tx: Tx, tenant: string): Promise<string> {
-  const found = await row<{ currency: string }>(
-    tx,
-    'select currency from metering.subscriptions where tenant = ? order by starts_at limit 1',
-    [tenant],
-  )
-  return found?.currency ?? 'USD'
-}

@@ -12,8 +12,10 @@ const TABLES = [
   'priced_events',
   'reports',
   'exceptions',
+  'contributions',
   'invoices',
   'late_periods',
+  'used_versions',
 ].map((name) => `metering.${name}`)
 
 /** A report of usage is counted; the invoice that changes with it is rated shortly after (`refresh.ts`). */
@@ -24,8 +26,8 @@ export function onUsageReported(metrics: Metrics, now: Clock): Handler {
     on: usageReported,
     emits: [],
     writes: TABLES,
-    async handle(event, tx) {
-      const { counted, exceptions } = await countReport(tx, event, now())
+    async handle(event, tx, _prepared, at) {
+      const { counted, exceptions } = await countReport(tx, event, now(), at)
       records.inc({ status: 'counted' }, counted)
       for (const { status } of exceptions) records.inc({ status })
       return ok()

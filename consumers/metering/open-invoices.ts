@@ -1,7 +1,7 @@
 import { execute, row, rows, type Tx } from '../../platform/db.ts'
 import { periodOf } from '../../platform/utc-time.ts'
 import { invoiceId } from './invoice.ts'
-import { currencyOf } from './load-period.ts'
+import { currencyOf } from './load-subscriptions.ts'
 
 /** Notes that these months of a tenant are to be rated again, making their open invoices where there are none. */
 export async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<void> {
@@ -62,7 +62,16 @@ export async function openForFixedFees(tx: Tx, period: string, start: Date, end:
      order by s.tenant`,
     [end, end, start, FIXED_FEE, period],
   )
-  for (const { tenant } of missing) await markStale(tx, tenant, [period])
+  const tenants = missing.map(({ tenant }) => tenant)
+  await execute(
+    tx,
+    `insert into metering.invoices (tenant, id, period, status, currency, stale)
+     select t, i::uuid, ?, 'gathering',
+       (select currency from metering.subscriptions s where s.tenant = t order by starts_at limit 1), true
+     from unnest(?::text[], ?::text[]) as n (t, i)
+     on conflict (tenant, period) do update set stale = true where invoices.status = 'gathering'`,
+    [period, tenants, tenants.map((tenant) => invoiceId(tenant, period))],
+  )
 }
 
 /** Usage is accepted for 95 days back, so no month before these three is opened any more. */

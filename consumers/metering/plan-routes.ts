@@ -156,9 +156,7 @@ function readPlan(call: Call, now: Date): { plan: Plan; from: Date } {
 /** What `/billing/preview` can rate and invoices cannot yet: better refused than left out of a bill. */
 function rehearsedOnly(plan: Plan): Fault[] {
   const detail = 'can be rehearsed with /billing/preview, but invoices do not know it'
-  return (['credits', 'thresholds'] as const)
-    .filter((name) => plan[name] !== undefined)
-    .map((name) => ({ pointer: `/${name}`, code: 'rehearsal_only', detail }))
+  return plan.thresholds === undefined ? [] : [{ pointer: '/thresholds', code: 'rehearsal_only', detail }]
 }
 
 const invalid = (errors: Fault[]) =>

@@ -20,7 +20,8 @@ const Record_ = closed({
   package: Type.Optional(Type.String({ maxLength: 257 })),
   dimensions: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 256 }))),
 })
-const RealUsage = closed({ tenant: Type.Optional(OrgId), period: Period })
+/** `partner`: for finance, whose subscriptions the plan is tried on; those of all partners unless said. */
+const RealUsage = closed({ tenant: Type.Optional(OrgId), partner: Type.Optional(OrgId), period: Period })
 /** A choice that still points at the member that is wrong, which a union does not. */
 const listOr = <L, O>(list: TSchema, other: TSchema) =>
   // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema.

@@ -1,9 +1,11 @@
 import { scopeOf } from '../../platform/auth/principal.ts'
-import { rows } from '../../platform/db.ts'
+import { rows, type Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, everyone, type Route } from '../../platform/http/route.ts'
 import { isUuid } from '../../platform/uuid.ts'
 import type { MeteringDeps } from './deps.ts'
+import { billedBy } from './receipts/billed-by.ts'
+import { contributionsOf } from './receipts/counted-records.ts'
 
 type ReportRow = {
   tenant: string
@@ -31,10 +33,14 @@ export function receiptRoute(deps: MeteringDeps): Route {
         if (!first) throw unknown()
         const exceptions = await rows<ExceptionRow>(
           tx,
-          'select tenant, record_index, status from metering.exceptions where report_id = ? order by tenant, record_index',
+          `select e.tenant, e.record_index,
+             case when e.status = 'quarantined' and q.state = 'released' then 'counted' else e.status end as status
+           from metering.exceptions e left join metering.quarantines q on q.id = e.quarantine
+           where e.report_id = ? order by e.tenant, e.record_index`,
           [id],
         )
-        return { status: 200, body: receiptOf(id, reports, exceptions) }
+        const lines = await linesOf(tx, id, reports)
+        return { status: 200, body: { ...receiptOf(id, reports, exceptions), lines } }
       },
       { scope: scopeOf(call.principal) },
     )
@@ -47,6 +53,15 @@ export function receiptRoute(deps: MeteringDeps): Route {
     access: everyone,
     handle,
   }
+}
+
+/** The lines of issued invoices that billed the report, of those tenants whose invoices the caller may see. */
+async function linesOf(tx: Tx, id: string, reports: readonly ReportRow[]) {
+  const lines = new Map<string, { invoice: string; number: string; line_id: string }>()
+  for (const { tenant } of reports)
+    for (const { invoice, line } of await billedBy(tx, tenant, await contributionsOf(tx, tenant, [id])))
+      lines.set(`${invoice.id} ${line.id}`, { invoice: invoice.id, number: invoice.number, line_id: line.id })
+  return [...lines.values()]
 }
 
 function receiptOf(id: string, reports: readonly ReportRow[], exceptions: readonly ExceptionRow[]) {

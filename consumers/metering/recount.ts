@@ -11,12 +11,13 @@ type Difference = {
   hour: Date
   meter: string
   package: string
+  version: string
   log: { quantity: string; records: number }
   counted: { quantity: string; records: number } | null
 }
 const SHOWN = 100
 const TABLES = `metering_shadow.rollups s
-  left join metering.rollups l using (tenant, hour, meter, package, dimensions_key)`
+  left join metering.rollups l using (tenant, hour, meter, package, version, dimensions_key)`
 // An hour may hold more than the log of the range does: reports before or after it belong to the hour too.
 const LESS = 's.quantity <= l.quantity and s.records <= l.records'
 const EQUAL = 's.quantity = l.quantity and s.records = l.records'
@@ -55,12 +56,12 @@ async function compare(tx: Tx): Promise<object> {
   )
   const differences = await rows<Difference>(
     tx,
-    `select tenant, hour, meter, package,
+    `select tenant, hour, meter, package, version,
        jsonb_build_object('quantity', s.quantity::text, 'records', s.records) as log,
        case when l.tenant is not null
          then jsonb_build_object('quantity', l.quantity::text, 'records', l.records) end as counted
      from ${TABLES} where l.tenant is null or not (${LESS})
-     order by hour, tenant, meter, package limit ?`,
+     order by hour, tenant, meter, package, version limit ?`,
     [SHOWN],
   )
   return { ...counts, differences }

@@ -9,9 +9,10 @@ import { type Answer, type Call, everyone, jsonBody, type Route } from '../../pl
 import { checked } from '../../platform/http/validate.ts'
 import { parseUtcTime } from '../../platform/utc-time.ts'
 import { closed, OrgId, Uuid } from '../../schemas/envelope.ts'
+import { grantPlanCredits } from './credits/grant-credit.ts'
 import type { MeteringDeps } from './deps.ts'
 import { billingError } from './errors.ts'
-import { currencyOf } from './load-period.ts'
+import { currencyOf } from './load-subscriptions.ts'
 import { markSubscribed } from './open-invoices.ts'
 
 const SubscriptionBody = closed({
@@ -118,6 +119,7 @@ async function insert(tx: Tx, made: SubscriptionRow, now: Date): Promise<void> {
     [made.tenant, made.id, made.partner, made.package, made.plan_id, made.currency, made.starts_at],
   )
   await markSubscribed(tx, made, now)
+  await grantPlanCredits(tx, made, now)
 }
 
 function tenantOf(principal: Principal, named: string | undefined): string {

@@ -45,8 +45,8 @@ create trigger revoked_only_earlier before update on marketplace.identities
 create policy published on marketplace.signing_keys for select to atom_app
   using (platform.current_org() is not null and exists (
     select 1 from marketplace.versions v
-    where v.org = signing_keys.org and v.key_id = signing_keys.key_id and v.status in ('published', 'deprecated')));
+    where v.org = signing_keys.org and v.key_id = signing_keys.key_id and v.status in ('published', 'deprecated', 'yanked')));
 create policy published on marketplace.identities for select to atom_app
   using (platform.current_org() is not null and exists (
     select 1 from marketplace.versions v
-    where v.org = identities.org and v.key_id = identities.id::text and v.status in ('published', 'deprecated')));
+    where v.org = identities.org and v.key_id = identities.id::text and v.status in ('published', 'deprecated', 'yanked')));

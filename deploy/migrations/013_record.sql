@@ -54,7 +54,7 @@ create policy own on marketplace.attestations for select to atom_app
 create policy published on marketplace.attestations for select to atom_app
   using (platform.current_org() is not null and exists (
     select 1 from marketplace.versions v where v.org = attestations.org and v.id = attestations.version_id
-      and v.status in ('published', 'deprecated')));
+      and v.status in ('published', 'deprecated', 'yanked')));
 create policy operator on marketplace.audit_log for select to atom_app using (platform.is_operator());
 create policy operator on marketplace.audit_checkpoints for select to atom_app using (platform.is_operator());
 

@@ -17,6 +17,9 @@ export type BusRecord = {
   recordedAt: Date
 }
 
+/** Where a record stands in its topic. */
+export type LogPlace = Pick<BusRecord, 'partition' | 'position'>
+
 /** Records of one partition in order. Applying it moves the cursor from `from` to `next`, or changes nothing. */
 export type Batch = { topic: string; partition: number; from: string; next: string; records: BusRecord[] }
 
@@ -39,6 +42,8 @@ export type Extent = {
   lastRecordedAt: Date | null
   /** How many older ones retention has taken away, as far as the backend knows. */
   removed: number
+  /** When the newest of those was recorded; null when none is gone, or when the backend does not know. */
+  removedUntil: Date | null
 }
 
 /** The cursor from which a partition is read. */

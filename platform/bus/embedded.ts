@@ -198,14 +198,15 @@ async function readExtents(db: Db, topics: readonly Topic[]): Promise<Extent[]> 
      where topic = any(?::text[]) group by topic`,
     [names],
   )
-  const gone = await db.query<{ topic: string; removed: string }>(
-    'select topic, removed from platform.expired_events where topic = any(?::text[])',
+  const gone = await db.query<{ topic: string; removed: string; last: Date }>(
+    'select topic, removed, last_recorded_at as last from platform.expired_events where topic = any(?::text[])',
     [names],
   )
   return names.map((topic) => {
     const held = found.find((one) => one.topic === topic)
-    const removed = Number(gone.find((one) => one.topic === topic)?.removed ?? 0)
-    return { topic, records: held?.records ?? 0, lastRecordedAt: held?.last ?? null, removed }
+    const { removed = '0', last = null } = gone.find((one) => one.topic === topic) ?? {}
+    const lastRecordedAt = held?.last ?? null
+    return { topic, records: held?.records ?? 0, lastRecordedAt, removed: Number(removed), removedUntil: last }
   })
 }
 

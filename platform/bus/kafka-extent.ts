@@ -1,6 +1,6 @@
 import type { Topic } from '../../schemas/topics.ts'
 import type { Extent } from './bus.ts'
-import type { Admin } from './kafka.ts'
+import type { Admin } from './kafka-admin.ts'
 import { type Watermarks, watermarks } from './kafka-places.ts'
 
 /** How many records each topic holds, and when the newest came. */
@@ -11,7 +11,7 @@ export async function readExtents(admin: Admin, topics: readonly Topic[]): Promi
     const records = marks.reduce((sum, { low, high }) => sum + Number(high - low), 0)
     const removed = marks.reduce((sum, { low }) => sum + Number(low), 0)
     const lastRecordedAt = records > 0 ? await newestAt(admin, topic, marks) : null
-    extents.push({ topic, records, lastRecordedAt, removed })
+    extents.push({ topic, records, lastRecordedAt, removed, removedUntil: null })
   }
   return extents
 }

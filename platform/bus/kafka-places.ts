@@ -2,7 +2,7 @@ import type { Topic } from '../../schemas/topics.ts'
 import type { Log } from '../log.ts'
 import type { Counter } from '../metrics.ts'
 import type { ConsumeOptions, Lag } from './bus.ts'
-import type { Admin } from './kafka.ts'
+import type { Admin } from './kafka-admin.ts'
 
 /** Where a group reads a partition: `from` is what its cursor says now, `offset` the next record to ask for. */
 export type Place = { from: string; offset: bigint }

@@ -1,7 +1,7 @@
 import type { Topic } from '../../schemas/topics.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Admin } from './kafka.ts'
+import type { Admin } from './kafka-admin.ts'
 
 export class TopicMismatch extends Error {
   readonly code = 'topic_mismatch'

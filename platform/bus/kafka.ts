@@ -5,6 +5,7 @@ import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Bus } from './bus.ts'
+import { openSteadyAdmin } from './kafka-admin.ts'
 import { startKafkaConsumer } from './kafka-consumer.ts'
 import { readExtents } from './kafka-extent.ts'
 import { openCarefulProducer, within } from './kafka-producer.ts'
@@ -52,10 +53,10 @@ const PRODUCE_TIMEOUT_MS = 20_000
  * exists with another number of partitions.
  */
 export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
-  const { topics, log, metrics } = options
-  const kafka = kafkaClient(options.brokers, log, PATIENT)
-  const producing = kafkaClient(options.brokers, log, ONCE)
-  const admin = await connectedAdmin(options.brokers, log)
+  const { brokers, topics, log, metrics } = options
+  const kafka = kafkaClient(brokers, log, PATIENT)
+  const producing = kafkaClient(brokers, log, ONCE)
+  const admin = await openSteadyAdmin(() => connectedAdmin(brokers, log), { tries: brokers.length + 1 })
   try {
     await ensureTopics(admin, topics, log)
   } catch (error) {

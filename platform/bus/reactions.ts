@@ -54,16 +54,16 @@ export function reactions({
     const events = decoded.map(({ event }) => event)
     const fresh = await unseen(tx, inbox, events)
     fault('runner.after-inbox', inbox)
-    for (const { event, reactions } of decoded) {
+    for (const { event, record, reactions } of decoded) {
       const { type } = event
       if (!fresh.has(event)) counts.push({ type, outcome: 'duplicate' })
-      else for (const reaction of reactions) counts.push({ type, outcome: await settle(tx, event, reaction) })
+      else for (const reaction of reactions) counts.push({ type, outcome: await settle(tx, event, record, reaction) })
     }
     return counts
   }
 
-  async function settle(tx: Tx, event: Envelope, reaction: Reaction): Promise<string> {
-    const outcome = await reaction.handler.handle(event, tx, reaction.prepared)
+  async function settle(tx: Tx, event: Envelope, record: BusRecord, reaction: Reaction): Promise<string> {
+    const outcome = await reaction.handler.handle(event, tx, reaction.prepared, record)
     stepped()
     fault('runner.after-effects', inbox)
     if (outcome.kind === 'ok')

@@ -9,7 +9,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { runPeriodically } from '../periodic.ts'
 import { attempts, BACKOFF_MS, codeOf, Fenced, NotNow } from './attempts.ts'
-import type { Batch, Bus, BusRecord, Consuming } from './bus.ts'
+import type { Batch, Bus, BusRecord, Consuming, LogPlace } from './bus.ts'
 import {
   type DueLetter,
   dueLetters,
@@ -39,7 +39,8 @@ export type Handler<D = unknown, P = unknown> = {
   /** A replay may hand it events again; the inbox keeps those from it that it has applied. Without it: refused. */
   replay?: 'apply'
   prepare?(event: Envelope<D>): Promise<P>
-  handle(event: Envelope<D>, tx: Tx, prepared: P): Promise<Outcome>
+  /** `at` is where the event stands in the log. */
+  handle(event: Envelope<D>, tx: Tx, prepared: P, at: LogPlace): Promise<Outcome>
 }
 
 /** Lets handlers of different event types stand in one list. */

@@ -14,7 +14,7 @@ export type Watch = { signs: number; since: number; behind: ReadonlyMap<string, 
 export type Patience = { fetchMs: number; applyMs: number }
 
 /**
- * Fetches are answered twice a second, with nothing if there is nothing. A batch may take as long as Kafka's own
+ * Fetches are answered once a second, with nothing if there is nothing. A batch may take as long as Kafka's own
  * `max.poll.interval.ms` allows, counted from the last of its events that was done.
  */
 export const PATIENCE: Patience = { fetchMs: 30_000, applyMs: 300_000 }

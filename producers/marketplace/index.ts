@@ -12,12 +12,14 @@ import { reviewRoutes } from './reviews.ts'
 import { readAllKeys } from './signers.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
 import { uploadRoute } from './upload.ts'
+import { withdrawalRoutes } from './withdrawals.ts'
 
 /** Every call of port 8050. `allTenants` is the pool of the marketplace's own role. */
 export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[] => [
   uploadRoute(deps, readAllKeys(allTenants)),
   ...packageRoutes(deps),
   ...reviewRoutes(deps),
+  ...withdrawalRoutes(deps),
   ...signingKeyRoutes(deps),
   ...identityRoutes(deps),
   ...apiKeyRoutes(deps),

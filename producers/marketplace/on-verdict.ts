@@ -31,6 +31,7 @@ export const onVerdict = (now: Clock): Handler =>
         `select coalesce(v.verdict->'capabilities', '[]') as capabilities
          from marketplace.decisions d join marketplace.versions v on v.org = d.org and v.id = d.version_id
          where d.org = ? and v.name = ? and d.decision = 'approve' and d.approver_kind = 'person'
+           and v.status <> 'blocked'
          order by d.decided_at desc limit 1`,
         [org, name],
       )

@@ -17,7 +17,8 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
 
   async function list(call: Call): Promise<Answer> {
     const { limit, after } = pageRequest(call.query, ['uuid'])
-    const { where, bindings } = listFilter(call.query)
+    const scope = readerScope(call.principal)
+    const { where, bindings } = listFilter(call.query, scope)
     const found = await deps.db.transaction(
       (tx) =>
         rows<VersionRow>(
@@ -26,7 +27,7 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
            where ${[...where, after ? 'id < ?' : 'true'].join(' and ')} order by id desc limit ?`,
           [...bindings, ...(after ?? []), limit + 1],
         ),
-      { scope: readerScope(call.principal) },
+      { scope },
     )
     const { items, next } = page(found, limit, ({ id }) => [id])
     const headers = nextLink(call.path, call.query, next)
@@ -81,9 +82,10 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
 const PUBLIC: Scope = { org: '(public)', operator: false }
 const readerScope = (principal: Principal): Scope => (principal.kind === 'visitor' ? PUBLIC : scopeOf(principal))
 
-function listFilter(query: URLSearchParams): { where: string[]; bindings: unknown[] } {
-  const where: string[] = []
-  const bindings: unknown[] = []
+function listFilter(query: URLSearchParams, { org, operator }: Scope): { where: string[]; bindings: unknown[] } {
+  // Who knows the id of a yanked version reads it; lists show it to its owner and the operator only.
+  const where: string[] = operator ? [] : ["(status <> 'yanked' or org = ?)"]
+  const bindings: unknown[] = operator ? [] : [org]
   const add = (name: string, condition: string, value: (text: string) => unknown = (text) => text) => {
     const text = query.get(name)
     if (text === null) return

@@ -54,13 +54,13 @@ export function reviewRoutes(deps: MarketplaceDeps): Route[] {
         requireOpen(version, call.principal, now)
         const until = new Date(now.getTime() + LEASE_MS)
         await execute(tx, 'update marketplace.versions set claimed_by = ?, claimed_until = ? where id = ?', [
-          reviewerOf(call.principal),
+          actorOf(call.principal),
           until,
           version.id,
         ])
         return {
           status: 200,
-          body: { id: version.id, claimed_by: reviewerOf(call.principal), claimed_until: until.toISOString() },
+          body: { id: version.id, claimed_by: actorOf(call.principal), claimed_until: until.toISOString() },
         }
       },
       { scope: scopeOf(call.principal) },
@@ -89,7 +89,7 @@ export function reviewRoutes(deps: MarketplaceDeps): Route[] {
     if (revoked !== null) throw marketplaceError('signer_revoked', revoked)
     const before = recordSha256(version)
     const after = recordSha256({ ...version, status, reason: justification })
-    const approver = reviewerOf(call.principal)
+    const approver = actorOf(call.principal)
     await execute(
       tx,
       `update marketplace.versions
@@ -145,14 +145,15 @@ function requireOpen(version: VersionRow, principal: Principal, now: Date): void
   if (version.status !== 'in_review' || !mayBecome(version.status, 'approved'))
     throw marketplaceError('already_decided', `the version is ${version.status}, not in_review`)
   const held = version.claimed_until !== null && version.claimed_until > now
-  if (held && version.claimed_by !== reviewerOf(principal))
+  if (held && version.claimed_by !== actorOf(principal))
     throw marketplaceError(
       'claimed_by_another',
       `held by ${version.claimed_by} until ${version.claimed_until?.toISOString()}`,
     )
 }
 
-const reviewerOf = (principal: Principal): string => `${principal.subject}@${principal.org}`
+/** A person as decisions and events name it. */
+export const actorOf = (principal: Principal): string => `${principal.subject}@${principal.org}`
 
 const queued = (version: VersionRow, now: Date) => ({
   id: version.id,

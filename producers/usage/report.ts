@@ -47,7 +47,7 @@ export function reportRoute({ db, bus, now }: UsageDeps): Route {
 
   async function store(call: Call, kept: Accepted[], rejected: Rejected[], at: Date) {
     const report_id = uuidv7()
-    const root = merkleRoot(kept.map(({ record }) => Buffer.from(JSON.stringify(record))))
+    const root = merkleRoot(kept.map(({ record }) => JSON.stringify(record)))
     const received_at = at.toISOString()
     const reporter = call.principal.org
     const events = byTenant(kept, reporter).map(([tenant, { records, indexes }]) =>

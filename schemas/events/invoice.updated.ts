@@ -24,6 +24,9 @@ export const InvoiceSnapshot = closed({
   subtotal: DecimalText,
   tax: DecimalText,
   total: DecimalText,
+  /** Where prepaid credits pay some of the total: how much, and what is left to pay. Without them all of it is. */
+  credits_applied: Type.Optional(DecimalText),
+  amount_due: Type.Optional(DecimalText),
   shares: Type.Array(InvoiceShare),
   usage: Type.Array(
     closed({

@@ -8,6 +8,7 @@ import { deadLetterCommands } from './dead-letters.ts'
 import { exportCommand, tailCommand } from './events.ts'
 import { groupCommands } from './groups.ts'
 import { projectionCommands } from './projections.ts'
+import { receiptCommands } from './receipts.ts'
 import { replayCommands } from './replays.ts'
 import { topicsCommand } from './topics.ts'
 
@@ -22,6 +23,7 @@ const commands: readonly Command[] = [
   ...replayCommands,
   ...projectionCommands,
   ...auditCommands,
+  ...receiptCommands,
 ]
 const DEFAULT_API = 'http://127.0.0.1:8090'
 const DEFAULT_MARKET = 'http://127.0.0.1:8050'

@@ -97,6 +97,54 @@ export interface UsageReceipt {
   count: number
 }
 
+/** What a report was answered with, as `verifyInclusion` needs it; `GET /usage/receipts/{id}` has it too. */
+export interface UsageReceiptOf extends UsageReceipt {
+  report_id: string
+}
+
+/** A record as it was sent; of `operation` `remove` the quantity counts against the level of its meter. */
+export type SentRecord = UsageRecord & { operation?: 'add' | 'remove' }
+
+type Placed = { place: number; path: string[] }
+/**
+ * What `GET /usage/receipts/{id}/proof?index=N` answers: a record with its way up to a line of an issued invoice or,
+ * while none has billed it, to the root of its report. Hashes are hex, places count from 0.
+ */
+export type InclusionProof = { version: 1; record: Record<string, unknown>; leaf: string } & (
+  | { report: Placed & UsageReceiptOf }
+  | (Placed & {
+      contribution: {
+        report_id: string
+        hour: string
+        meter: string
+        package: string
+        dimensions: Record<string, string>
+        quantity: string
+        records: number
+        root: string
+      }
+      /** `body` is the invoice as it was issued, `sha256` of these bytes. */
+      invoice: Placed & { number: string; sha256: string; line_id: string; body: string }
+    })
+)
+
+/** What a proof shows. */
+export type ProvenUsage =
+  | { by: 'report'; report_id: string; root: string }
+  | {
+      by: 'invoice'
+      number: string
+      sha256: string
+      tenant: string
+      line_id: string
+      description: string
+      amount: string
+      report_id: string
+      hour: string
+      /** What the report added to this hour of the line. */
+      quantity: string
+    }
+
 export interface UsageReport {
   report_id: string
   accepted: number
@@ -140,6 +188,7 @@ export interface Invoice {
   tax: string
   total: string
   credits_applied: string
+  credits?: { id: string; amount: string }[]
   amount_due: string
   as_of: string
   [field: string]: unknown

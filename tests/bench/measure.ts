@@ -2,7 +2,7 @@
 export type Figure = {
   name: string
   value: number
-  unit: 'ratio' | 'ms' | '% of a core' | '/s a core'
+  unit: 'ratio' | 'ms' | 's' | 'MB' | 'M/s' | '% of a core' | 'per second' | '/s a core'
   hold: number
   aim?: number
   /** Whether more is better or less. */
@@ -10,7 +10,8 @@ export type Figure = {
   /** Both sides of a ratio, or how it was measured, with numbers of this run. */
   sides: string
 }
-export type Bench = (say: (text: string) => void) => Promise<Figure[]>
+/** `short`: a tenth of the size, where a bench has a size. */
+export type Bench = (say: (text: string) => void, short: boolean) => Promise<Figure[]>
 
 const TOLERANCE = 0.25
 

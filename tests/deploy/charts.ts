@@ -35,6 +35,7 @@ export type Container = {
   name: string
   image: string
   args: string[]
+  envFrom: object[]
   env: { name: string; valueFrom: { secretKeyRef: { name: string; key: string } } }[]
   ports: { name: string; containerPort: number }[]
   startupProbe: Probe

@@ -192,6 +192,18 @@ describe('helm charts, rendered by helm', function () {
         expect(rules('--set', 'networkPolicy.from=null').ingress).to.deep.equal([])
       })
 
+      it('lets out to brokers and payment providers, and reads secret settings, when told so', () => {
+        const more = ['networkPolicy.egress[0].ports[0].port=9092', 'settingsSecret=atom-settings']
+        const manifests = helm.render(chart, '--set', [...more, 'settings.KAFKA_BROKERS=kafka:9092'].join(','))
+        const { egress } = one(manifests, 'NetworkPolicy').spec as { egress: unknown[] }
+        expect(egress[2]).to.deep.equal({ ports: [{ port: 9092 }] })
+        const [container] = podOf(manifests).containers
+        expect(container?.envFrom?.[1]).to.deep.equal({ secretRef: { name: 'atom-settings' } })
+        expect((one(manifests, 'ConfigMap') as unknown as { data: object }).data).to.include({
+          KAFKA_BROKERS: 'kafka:9092',
+        })
+      })
+
       for (const [wrong, reason] of [
         ['replicaCuont=3', 'replicaCuont'],
         ['image.tagg=5', 'tagg'],

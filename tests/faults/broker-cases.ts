@@ -1,6 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Bus } from '../../platform/bus/bus.ts'
+import { openKafkaBus } from '../../platform/bus/kafka.ts'
 import { partitionOf } from '../../platform/bus/partition.ts'
-import { topics } from '../../schemas/topics.ts'
+import { silentLog } from '../../platform/log.ts'
+import { createMetrics } from '../../platform/metrics.ts'
+import { topicList, topics } from '../../schemas/topics.ts'
 import type { Case } from './cases.ts'
 import type { KafkaProxy, Spoil } from './kafka-proxy.ts'
 import { leaderOfPartition, producerCases } from './producer-cases.ts'
@@ -21,6 +25,8 @@ type BrokerFault = {
 
 /** Longer than the 3 s after which a silent broker is given up, the election, and the 10 s a client may hang on it. */
 const NOTICED_S = 12
+/** A few tries of an admin, one after the other. */
+const TELL_LIMIT_MS = 30_000
 
 const faults: readonly BrokerFault[] = [
   {
@@ -69,6 +75,7 @@ const brokerCase = ({ fault, kills = false, begin, seconds, end, elects }: Broke
     const load = stage.load(name, () => running.urls.billing, { everyMs: 5 })
     const times = long ? 3 : 1
     const wrong: string[] = []
+    const buses = elects ? await busesOf(cluster) : []
     for (let n = 0; n < times; n++) {
       await load.more(400)
       const leader = await leaderOf(cluster)
@@ -77,10 +84,12 @@ const brokerCase = ({ fault, kills = false, begin, seconds, end, elects }: Broke
       // What is acknowledged now was taken by whoever leads instead.
       if (elects) await load.more(400)
       if (elects && (await leaderOf(cluster, leader)) === leader) wrong.push('nobody else was elected')
+      if (!(await allTell(buses))) wrong.push('not every admin was answered while the broker was silent')
       await end(cluster, leader)
       await load.more(400)
     }
     const finding = await stage.check(name, load, running)
+    await Promise.all(buses.map((bus) => bus.close()))
     await running.signal('SIGTERM')
     return { ...finding, wrong: [...wrong, ...finding.wrong], times }
   },
@@ -118,6 +127,21 @@ const spoilCase = ({ fault, as, every, answers }: (typeof spoils)[number]): Case
 function clusterOf({ kafka, proxy }: World): Cluster {
   if (!kafka || !proxy) throw new Error('this needs three brokers behind the proxy')
   return { kafka, proxy }
+}
+
+/** Buses whose admins are connected to one broker each, so one of them to the broker that will be silent. */
+const busesOf = ({ kafka }: Cluster): Promise<Bus[]> =>
+  Promise.all(
+    kafka.brokers.map(() =>
+      openKafkaBus({ brokers: kafka.brokers, topics: topicList, log: silentLog, metrics: createMetrics() }),
+    ),
+  )
+
+/** Lag and lists of topics are asked of brokers too; whoever was connected to the silent one must ask another. */
+async function allTell(buses: readonly Bus[]): Promise<boolean> {
+  const told = Promise.all(buses.map((bus) => bus.extents(topicList)))
+  const late = pause(TELL_LIMIT_MS, null, { ref: false })
+  return (await Promise.race([told.catch(() => null), late])) !== null
 }
 
 /** Who leads the partition that the load goes to; one that does not answer is not asked. */

@@ -73,7 +73,7 @@ export async function runChain(stage: Stage, { drive, specs }: Chain): Promise<P
 
 async function dieAt({ world }: Stage, driving: Driving, own: Record<string, string>, server: Server, spec: string) {
   const begun = performance.now()
-  const env = { ...own, ATOM_FAULT: `${spec}:${driving.at ?? 1}` }
+  const env = { ...own, ATOM_FAULT: `${spec}:${driving.at?.(nameOf(spec)) ?? 1}` }
   const armed = await world.start(driving.services, { env, wait: false })
   driving.push(server, nameOf(spec)).catch(() => {})
   const wrong = await death(armed)

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { metering } from './aws-usage.ts'
+import { crediting } from './credits.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
@@ -7,7 +8,10 @@ import { approvePackage, packagesFound, uploadPackage } from './packages.ts'
 import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
+import { rerating } from './reratings.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
+import { deducting } from './wallets.ts'
+import { withdrawing } from './withdrawals.ts'
 import type { Running } from './world.ts'
 
 /**
@@ -16,8 +20,8 @@ import type { Running } from './world.ts'
  */
 export type Driving = {
   services: readonly string[]
-  /** Dies when it comes to the point for this time. */
-  at?: number
+  /** Dies when it comes to the point for this time, the first otherwise. */
+  at?(name: string): number
   /** Settings that its processes have beside the usual ones. */
   env?(): Promise<Record<string, string>>
   /** What has to be there before any of the points, done by a process that lives. */
@@ -33,10 +37,14 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   poison: (stage) => poison(stage),
   packages: (stage) => packages(stage),
   reviews: (stage) => reviews(stage),
+  withdrawals: (stage) => withdrawing(stage),
   issue: (stage) => issuing(stage),
   payments: (stage) => collecting(stage),
+  credits: (stage) => crediting(stage),
   aws: (stage) => metering(stage),
+  wallets: (stage) => deducting(stage),
   rebuild: (stage) => rebuilding(stage),
+  rerating: (stage) => rerating(stage),
 }
 
 function usage(stage: Stage): Driving {
@@ -82,8 +90,8 @@ const tenantsOf = (name: string) => ['a', 'b', 'c'].map((letter) => `${name}-${l
 function issuing(stage: Stage): Driving {
   return {
     services: ['billing'],
-    // One is issued, so that something was done before the crash.
-    at: 2,
+    // A commit is of all of them; before it, one is issued already, whose number and posting have to go back.
+    at: (name) => (name.endsWith('-commit') ? 1 : 2),
     prepare: (server, names) => tenantsWithUsage(stage, server, names.flatMap(tenantsOf)),
     async push(server) {
       // The crash eats its answer; whoever asks again is the next point, or the end.

@@ -4,9 +4,11 @@ import { type Finding, recount } from './oracle.ts'
 import { idle, insist, type Server, type Stage, subscribe } from './stage.ts'
 
 const QUANTITIES = [120_500n, 7_001n, 33n]
+/** Records of usage that each tenant has. */
+export const USED = QUANTITIES.length
 
 /** The middle of the month before this one, whose invoices may be issued. */
-const usageTime = new Date(Date.UTC(begun.getUTCFullYear(), begun.getUTCMonth() - 1, 15, 12))
+export const usageTime = new Date(Date.UTC(begun.getUTCFullYear(), begun.getUTCMonth() - 1, 15, 12))
 
 /** New tenants with usage of last month, which their partner reports for them. */
 export async function tenantsWithUsage(stage: Stage, running: Server, tenants: readonly string[]): Promise<void> {

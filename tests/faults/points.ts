@@ -1,9 +1,22 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, issuing invoices, collecting them, metering to AWS, or rebuilding a
- * projection.
+ * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, giving
+ * credit for them, deducting from prepaid credits, metering to AWS, rebuilding a
+ * projection, or replaying an issued month.
  */
-export type Drive = 'usage' | 'poison' | 'packages' | 'reviews' | 'issue' | 'payments' | 'aws' | 'rebuild'
+export type Drive =
+  | 'usage'
+  | 'poison'
+  | 'packages'
+  | 'reviews'
+  | 'withdrawals'
+  | 'issue'
+  | 'payments'
+  | 'credits'
+  | 'wallets'
+  | 'aws'
+  | 'rebuild'
+  | 'rerating'
 export type Point = {
   name: string
   drive: Drive
@@ -25,6 +38,7 @@ export const points: readonly Point[] = [
   { name: 'count.after-dedupe', drive: 'usage' },
   { name: 'count.after-rollups', drive: 'usage' },
   { name: 'count.after-marks', drive: 'usage' },
+  { name: 'count.after-receipt', drive: 'usage' },
   { name: 'runner.after-effects', drive: 'usage', groups: EVERY_GROUP },
   { name: 'runner.before-commit', drive: 'usage', groups: EVERY_GROUP },
   { name: 'runner.after-commit', drive: 'usage', groups: EVERY_GROUP },
@@ -45,10 +59,17 @@ export const points: readonly Point[] = [
   { name: 'payments.after-effect', drive: 'payments' },
   { name: 'payments.after-record', drive: 'payments' },
   { name: 'payments.after-state', drive: 'payments' },
+  { name: 'payments.after-posting', drive: 'payments' },
   { name: 'payments.before-fact-commit', drive: 'payments' },
   { name: 'payments.after-fact', drive: 'payments' },
+  { name: 'credit.after-posting', drive: 'credits' },
+  { name: 'credit.before-commit', drive: 'credits' },
+  { name: 'payments.after-credit', drive: 'credits' },
   { name: 'payments.aws-after-plan', drive: 'aws' },
   { name: 'payments.aws-after-send', drive: 'aws' },
+  { name: 'credits.after-grant', drive: 'wallets' },
+  { name: 'credits.after-posting', drive: 'wallets' },
+  { name: 'credits.after-deduction', drive: 'wallets' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },
@@ -59,10 +80,20 @@ export const points: readonly Point[] = [
   { name: 'review.after-decision', drive: 'reviews' },
   { name: 'review.before-commit', drive: 'reviews' },
   { name: 'review.after-commit', drive: 'reviews' },
+  { name: 'withdrawal.after-version', drive: 'withdrawals' },
+  { name: 'withdrawal.before-commit', drive: 'withdrawals' },
+  { name: 'withdrawal.after-commit', drive: 'withdrawals' },
+  { name: 'quarantine.after-row', drive: 'withdrawals' },
+  { name: 'quarantine.after-decision', drive: 'withdrawals' },
+  { name: 'quarantine.after-commit', drive: 'withdrawals' },
   { name: 'replay.before-commit', drive: 'rebuild' },
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },
   { name: 'replay.after-swap', drive: 'rebuild' },
+  { name: 'rerating.before-commit', drive: 'rerating' },
+  { name: 'rerating.after-commit', drive: 'rerating' },
+  { name: 'rerating.after-compare', drive: 'rerating' },
+  { name: 'rerating.before-end', drive: 'rerating' },
   { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
   { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
   { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },

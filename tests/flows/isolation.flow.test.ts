@@ -91,6 +91,7 @@ describe('isolation of organisations, in the real process', function () {
       `${billing}/billing/invoices`,
       `${billing}/billing/plans`,
       `${billing}/billing/ledger`,
+      `${billing}/billing/quarantines`,
       `${portal}/analytics/packages`,
       `${portal}/analytics/usage`,
       `${portal}/analytics/revenue`,
@@ -122,6 +123,8 @@ describe('isolation of organisations, in the real process', function () {
     const calls: [string, string, object?][] = [
       ['POST', `${marketplace}/wpk/review/${id}`, review],
       ['POST', `${marketplace}/reviews/${id}/claim`],
+      ['POST', `${marketplace}/wpk/${id}/block`, { reason: 'mine' }],
+      ['POST', `${billing}/billing/quarantines/${id}`, { decision: 'release', justification: 'mine' }],
       ['GET', `${marketplace}/reviews`],
       ['POST', `${billing}/billing/invoices/issue`, { period: '2020-01' }],
       ['GET', `${data}/data/topics`],

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { merkleRoot } from '../../platform/merkle.ts'
+import fc from 'fast-check'
+import { inclusionPath, leafHash, merkleRoot, rootOf, rootOfPath } from '../../platform/merkle.ts'
+import { holds } from '../support/property.ts'
 
 const sha = (...parts: Uint8Array[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest()
 const leaf = (data: Uint8Array) => sha(Uint8Array.of(0), data)
@@ -52,4 +55,57 @@ describe('platform/merkle', () => {
     const [a, b] = [Buffer.from('a'), Buffer.from('b')]
     expect(merkleRoot([Buffer.concat([leaf(a), leaf(b)])])).to.not.equal(merkleRoot([a, b]))
   })
+
+  it('has the published inclusion paths of the certificate transparency test tree', () => {
+    const source = new URL('../sdk/proof-vectors.json', import.meta.url)
+    const { merkle } = JSON.parse(readFileSync(source, 'utf8')) as {
+      merkle: { roots: string[]; paths: { place: number; size: number; path: string[] }[] }
+    }
+    for (const { place, size, path } of merkle.paths) {
+      const leaves = published.slice(0, size).map(leafHash)
+      expect(inclusionPath(leaves, place).map(hex), `leaf ${place} of ${size}`).to.deep.equal(path)
+      expect(hex(rootOf(leaves))).to.equal(merkle.roots[size - 1])
+    }
+  })
+
+  it('leads from any leaf of any tree to its root, and from nothing else', () =>
+    holds(
+      fc.property(
+        fc.integer({ min: 1, max: 200 }),
+        fc.nat(),
+        fc.nat(),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (size, of, other, at, change) => {
+          const leaves = Array.from({ length: size }, (_, index) => leafHash(`leaf ${index}`))
+          const root = hex(rootOf(leaves))
+          const place = of % size
+          const leaf = leaves[place] as Buffer
+          const path = inclusionPath(leaves, place)
+          const comesTo = (leaf: Buffer, place: number, path: Buffer[]) => {
+            const found = rootOfPath(leaf, place, size, path)
+            return found !== null && hex(found) === root
+          }
+          expect(comesTo(leaf, place, path)).to.equal(true)
+          expect(comesTo(leaf, other % size, path)).to.equal(other % size === place)
+          expect(comesTo(leafHash('other'), place, path)).to.equal(false)
+          expect(comesTo(leaf, place, [...path, leaf])).to.equal(false)
+          expect(comesTo(leaf, place, path.slice(1))).to.equal(path.length === 0)
+          const wrong = path.map((one) => Buffer.from(one))
+          const changed = wrong[at % (path.length || 1)]
+          if (changed) changed[at % 32] = (changed[at % 32] as number) ^ change
+          expect(comesTo(leaf, place, wrong)).to.equal(path.length === 0)
+        },
+      ),
+      500,
+    ))
+
+  it('has no path for a place outside the tree', () => {
+    const leaves = [leafHash('a'), leafHash('b')]
+    for (const place of [-1, 2, 0.5]) expect(() => inclusionPath(leaves, place)).to.throw(RangeError)
+    for (const place of [-1, 2, 0.5]) expect(rootOfPath(leafHash('a'), place, 2, [leafHash('b')])).to.equal(null)
+    expect(rootOfPath(leafHash('a'), 0, 0, [])).to.equal(null)
+  })
 })
+
+const hex = (bytes: Buffer) => bytes.toString('hex')

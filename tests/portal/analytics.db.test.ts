@@ -55,6 +55,10 @@ describe('portal/analytics', () => {
         'insert into read.revenue (partner, tenant, period, currency, gross, partner_share, platform_fee, tax, as_of) values (?, ?, ?, ?, ?, 1, 1, 1, now())',
         row,
       )
+    await owner.query(
+      `insert into read.credits (partner, tenant, credit_note_id, period, currency, gross, partner_share, platform_fee, tax, as_of)
+       values ('demo', 'acme', gen_random_uuid(), '2026-10', 'USD', '1.05', 0.5, 0.5, 0.05, now())`,
+    )
     const usage = [
       ['acme', '2026-10', 'runs', 'a', '3.000000000001', '1.50'],
       ['acme', '2026-11', 'runs', '', '1', null],
@@ -88,14 +92,14 @@ describe('portal/analytics', () => {
     expect([as_of, lag_seconds]).to.deep.equal(['2026-11-10T10:00:00.000Z', 1.3])
     expect(currency).to.equal('USD')
     expect(months).to.deep.equal([
-      { month: '2026-10', gross: '10.15', partner_share: '2', platform_fee: '2', tax: '2', invoices: 2 },
+      { month: '2026-10', gross: '9.10', partner_share: '1.5', platform_fee: '1.5', tax: '1.95', invoices: 2 },
       { month: '2026-11', gross: '1.00', partner_share: '1', platform_fee: '1', tax: '1', invoices: 1 },
     ])
   })
 
   it('never adds two currencies together', async () => {
     const all = await get<Revenue>('/analytics/revenue', tokens.finance)
-    expect([all.currency, all.currencies, all.months[0]?.gross]).to.deep.equal(['USD', ['USD', 'EUR'], '10.15'])
+    expect([all.currency, all.currencies, all.months[0]?.gross]).to.deep.equal(['USD', ['USD', 'EUR'], '9.10'])
     const euro = await get<Revenue>('/analytics/revenue?currency=EUR', tokens.finance)
     expect([euro.currency, euro.months.map(({ gross }) => gross)]).to.deep.equal(['EUR', ['7.00']])
     for (const currency of ['eur', 'EURO', '%00', ''])
@@ -147,7 +151,7 @@ describe('portal/analytics', () => {
     const as = (sql: string) =>
       database.as('atom_portal').transaction((tx) => execute(tx, sql), { scope: { org: 'demo', operator: true } })
 
-    for (const table of ['read.packages', 'read.revenue', 'read.usage'])
+    for (const table of ['read.packages', 'read.revenue', 'read.credits', 'read.usage'])
       it(`may read ${table} and nothing else`, async () => {
         await as(`select 1 from ${table}`)
         for (const sql of [

@@ -43,7 +43,7 @@ describe('schemas: events', () => {
       })
 
       it('is a past fact on a topic of the registry, keyed by something', () => {
-        expect(type).to.match(/^[a-z]+\.[a-z]+$/)
+        expect(type).to.match(/^[a-z]+(_[a-z]+)*\.[a-z]+$/)
         expect(topicList).to.include(topic)
         expect(description).to.match(/\.$/)
         expect(definition.create(example, options).partitionkey).to.be.a('string').and.not.equal('')

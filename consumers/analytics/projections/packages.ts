@@ -3,11 +3,20 @@ import { handler } from '../../../platform/bus/runner.ts'
 import { execute, type Tx } from '../../../platform/db.ts'
 import type { Shadow } from '../../../platform/replay/replay.ts'
 import type { Envelope } from '../../../schemas/envelope.ts'
+import { wpkBlocked } from '../../../schemas/events/wpk.blocked.ts'
+import { wpkDeprecated } from '../../../schemas/events/wpk.deprecated.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { wpkRejected } from '../../../schemas/events/wpk.rejected.ts'
 import { wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
+import { wpkYanked } from '../../../schemas/events/wpk.yanked.ts'
+
+const WITHDRAWALS = [
+  ['deprecated', wpkDeprecated],
+  ['yanked', wpkYanked],
+  ['blocked', wpkBlocked],
+] as const
 
 /** Package versions with state and verdict. Events of one package come in order, so the last one is the state. */
 export const packagesProjection: Shadow = {
@@ -90,6 +99,19 @@ export const packagesProjection: Shadow = {
         return ok()
       },
     }),
+    ...WITHDRAWALS.map(([status, on]) =>
+      handler({
+        name: `analytics.packages.${status}`,
+        on,
+        emits: [],
+        writes: ['read.packages'],
+        replay: 'apply',
+        async handle(event, tx) {
+          await setStatus(tx, schema, event, status, null)
+          return ok()
+        },
+      }),
+    ),
   ],
 }
 

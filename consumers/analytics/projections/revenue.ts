@@ -3,16 +3,20 @@ import { ok } from '../../../platform/bus/outcome.ts'
 import { handler } from '../../../platform/bus/runner.ts'
 import { execute, type Tx } from '../../../platform/db.ts'
 import type { Shadow } from '../../../platform/replay/replay.ts'
+import { creditNoteIssued } from '../../../schemas/events/credit_note.issued.ts'
 import { invoiceIssued } from '../../../schemas/events/invoice.issued.ts'
 import { type InvoiceSnapshot, invoiceUpdated } from '../../../schemas/events/invoice.updated.ts'
 
 type Snapshot = Static<typeof InvoiceSnapshot>
 
-/** What each partner earns of each tenant and month: the last snapshot of the invoice, open or issued. */
+/**
+ * What each partner earns of each tenant and month: the last snapshot of the invoice, open or issued, and beside it what
+ * was given back, a row each credit note, so that hearing of one twice takes nothing off twice.
+ */
 export const revenueProjection: Shadow = {
   name: 'revenue',
   schema: 'read',
-  tables: ['revenue'],
+  tables: ['revenue', 'credits'],
   handlers: (schema) => [
     handler({
       name: 'analytics.revenue.updated',
@@ -30,7 +34,39 @@ export const revenueProjection: Shadow = {
       replay: 'apply',
       handle: ({ data }, tx) => replaceShares(tx, schema, data),
     }),
+    handler({
+      name: 'analytics.revenue.credited',
+      on: creditNoteIssued,
+      emits: [],
+      writes: ['read.credits'],
+      replay: 'apply',
+      handle: ({ data }, tx) => noteCredit(tx, schema, data),
+    }),
   ],
+}
+
+async function noteCredit(tx: Tx, schema: string, note: Parameters<typeof creditNoteIssued.create>[0]) {
+  const { tenant, credit_note_id, period, currency, issued_at, shares } = note
+  await execute(
+    tx,
+    `insert into ${schema}.credits (partner, tenant, credit_note_id, period, currency, gross, partner_share,
+       platform_fee, tax, as_of)
+     select p, ?, ?, ?, ?, g, s, f, t, ? from unnest(?::text[], ?::numeric[], ?::numeric[], ?::numeric[], ?::numeric[])
+       as r (p, g, s, f, t) on conflict do nothing`,
+    [
+      tenant,
+      credit_note_id,
+      period,
+      currency,
+      issued_at,
+      shares.map((share) => share.partner),
+      shares.map((share) => share.gross),
+      shares.map((share) => share.partner_share),
+      shares.map((share) => share.platform_fee),
+      shares.map((share) => share.tax),
+    ],
+  )
+  return ok()
 }
 
 async function replaceShares(tx: Tx, schema: string, invoice: Snapshot) {

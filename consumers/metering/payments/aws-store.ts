@@ -1,6 +1,7 @@
 import { uuidv7 } from 'uuidv7'
 import { type Db, execute, row, rows, type Tx } from '../../../platform/db.ts'
 import { decimal } from '../../../platform/decimal.ts'
+import { billableHours } from '../quarantine/billable.ts'
 import type { AwsProduct } from './aws-billed.ts'
 import { deadlineOf, planWindows, timestampOf, type Window } from './aws-windows.ts'
 
@@ -66,7 +67,7 @@ async function loadUsage(tx: Tx, { tenant, package: name, meter, since, planned_
     tx,
     `select greatest(hour, ?::timestamptz - interval '1 hour') as hour, trim_scale(sum(quantity))::text as quantity
      from metering.rollups r
-     where tenant = ? and meter = ? and hour >= ? and hour < ? and (package = ? or (package = '' and ? = (
+     where tenant = ? and meter = ? and hour >= ? and hour < ? and ${billableHours('r')} and (package = ? or (package = '' and ? = (
        select s.package from metering.subscriptions s
        join metering.plans p on p.partner = s.partner and p.id = s.plan_id
        where s.tenant = r.tenant and jsonb_path_exists(p.body, '$.charges[*] \\? (@.meter == $m)',

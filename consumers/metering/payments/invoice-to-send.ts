@@ -35,6 +35,8 @@ export type InvoiceToSend = {
   /** What the provider's smallest amount adds to the amount due, as decimal text. */
   rounding: string
   lines: BilledLine[]
+  /** Whether prepaid credits paid some of it. */
+  prepaid: boolean
 }
 
 /** Stripe takes 250 lines on an invoice and 500 characters of description. */
@@ -64,6 +66,7 @@ export function invoiceToSend(bytes: Buffer, daysUntilDue: number): InvoiceToSen
     })),
     rounding,
     lines: invoice.lines,
+    prepaid: decimal(invoice.credits_applied) > 0n,
   }
 }
 

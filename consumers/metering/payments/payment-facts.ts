@@ -5,6 +5,7 @@ import { fault } from '../../../platform/fault.ts'
 import { paymentFailed } from '../../../schemas/events/payment.failed.ts'
 import { paymentSucceeded } from '../../../schemas/events/payment.succeeded.ts'
 import { SOURCE } from '../deps.ts'
+import { receiveTold } from '../life/receive-payment.ts'
 import { type PaymentDeps, STRIPE } from './deps.ts'
 import type { PaymentFact } from './gateway.ts'
 
@@ -55,10 +56,15 @@ async function apply(tx: Tx, deps: PaymentDeps, sent: Sent, fact: PaymentFact): 
   )
   if (moved === 0) return false
   fault('payments.after-state')
+  const rounding = decimal(sent.rounding)
+  const received =
+    fact.state !== 'paid' ||
+    (await receiveTold(tx, sent.invoice_id, { source: STRIPE, reference: fact.id, rounding, at: fact.at }, deps.now()))
   const definition = { paid: paymentSucceeded, payment_failed: paymentFailed, uncollectible: null, void: null }[
     fact.state
   ]
-  if (definition) {
+  // An invoice that was paid by hand was announced then.
+  if (definition && received) {
     const { amount_due, rounding, ...named } = sent
     const places = amount_due.split('.')[1]?.length ?? 0
     const amount = formatDecimal(decimal(amount_due) + decimal(rounding), places)

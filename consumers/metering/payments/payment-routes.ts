@@ -1,11 +1,12 @@
 import { scopeOf } from '../../../platform/auth/principal.ts'
-import { execute, row, rows } from '../../../platform/db.ts'
+import { row, rows } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import type { Answer, Call, Route } from '../../../platform/http/route.ts'
 import { isUuid } from '../../../platform/uuid.ts'
-import { modeOf, type PaymentDeps, STRIPE } from './deps.ts'
+import { modeOf, type PaymentDeps } from './deps.ts'
 import { paymentError } from './errors.ts'
+import { retrySend } from './sends.ts'
 import { webhookRoute } from './webhook-route.ts'
 
 type PaymentRow = {
@@ -83,17 +84,8 @@ export function paymentRoutes(deps: PaymentDeps): Route[] {
     const { tenant, invoice_id } = await find(call)
     if (modeOf(deps) === 'dry_run')
       throw paymentError('payments_dry_run', 'without STRIPE_KEY nothing is sent, so nothing can be sent again')
-    // One try is counted, so that the effect of an earlier one is looked for; the new key asks afresh what was refused.
-    const changed = await deps.allTenants.transaction((tx) =>
-      execute(
-        tx,
-        `update metering.payment_sends set state = 'pending', attempts = 1, key_generation = key_generation + 1,
-           next_attempt_at = ?, would_send = null, updated_at = ?
-         where tenant = ? and invoice_id = ? and sink = ? and state in ('failed', 'dry_run')`,
-        [deps.now(), deps.now(), tenant, invoice_id, STRIPE],
-      ),
-    )
-    if (changed === 0)
+    const sendsAgain = await retrySend(deps.allTenants, { tenant, invoice_id }, deps.now())
+    if (!sendsAgain)
       throw paymentError('payment_not_retriable', 'it was sent, or is being sent; only failed and dry ones are retried')
     deps.log.info('an invoice is to be sent again', { tenant, invoice_id, by: call.principal.subject })
     return { status: 202, body: { mode: modeOf(deps), ...(await find(call)) } }

@@ -56,9 +56,12 @@ async function planSends(deps: PaymentDeps): Promise<void> {
 /** AWS charges for what it is told of: such an invoice is not sent a second time, and a mixed one waits for finance. */
 function plan({ gateway, daysUntilDue }: PaymentDeps, body: Buffer, products: readonly AwsProduct[]) {
   try {
-    const { draft, items, rounding, lines } = invoiceToSend(body, daysUntilDue)
+    const { draft, items, rounding, lines, prepaid } = invoiceToSend(body, daysUntilDue)
     const share = shareOfAws(lines, products)
     const notSent = { rounding, would_send: null }
+    // AWS does not know what was prepaid, so the tenant would pay for it twice.
+    if (share === 'whole' && prepaid)
+      return { ...notSent, state: 'failed' as const, last_error: 'prepaid_and_billed_by_aws' }
     if (share === 'whole') return { ...notSent, state: 'skipped' as const, last_error: 'billed_by_aws' }
     if (share === 'part') return { ...notSent, state: 'failed' as const, last_error: 'partly_billed_by_aws' }
     if (gateway) return { state: 'pending' as const, last_error: null, rounding, would_send: null }

@@ -128,6 +128,23 @@ export const rememberCustomer = (db: Db, tenant: string, externalId: string): Pr
     ),
   )
 
+/**
+ * Lets a failed or dry send be tried again. One try is counted, so that the effect of an earlier one is looked for; the
+ * new key asks afresh what was refused. False where there is nothing to send again.
+ */
+export async function retrySend(db: Db, { tenant, invoice_id }: SendKey, now: Date): Promise<boolean> {
+  const changed = await db.transaction((tx) =>
+    execute(
+      tx,
+      `update metering.payment_sends set state = 'pending', attempts = 1, key_generation = key_generation + 1,
+         next_attempt_at = ?, would_send = null, updated_at = ?
+       where tenant = ? and invoice_id = ? and sink = ? and state in ('failed', 'dry_run')`,
+      [now, now, tenant, invoice_id, STRIPE],
+    ),
+  )
+  return changed === 1
+}
+
 /** How many sends are in each state. */
 export const countSends = (db: Db): Promise<{ state: string; n: number }[]> =>
   db.transaction((tx) =>

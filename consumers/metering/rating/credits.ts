@@ -10,6 +10,8 @@ export type PrepaidCredit = {
   priority: number
   expires_at: Date | null
   applies_to?: readonly string[]
+  /** The package whose plan it came with: it pays for nothing else. */
+  package?: string
 }
 export type CreditUse = { id: string; amount: Decimal }
 
@@ -31,7 +33,7 @@ export function creditsUsed(
   return [...usable].sort(inOrderOfUse).flatMap((credit) => {
     let used = 0n
     for (const [index, part] of parts.entries()) {
-      if (!inScope(credit.applies_to, part)) continue
+      if (!paysFor(credit, part)) continue
       const due = open[index] ?? 0n
       const paid = due < credit.left - used ? due : credit.left - used
       open[index] = due - paid
@@ -40,6 +42,12 @@ export function creditsUsed(
     return used === 0n ? [] : [{ id: credit.id, amount: used }]
   })
 }
+
+/** Whether a credit may pay for a part of an invoice. */
+export const paysFor = (
+  { applies_to, package: of }: Pick<PrepaidCredit, 'applies_to' | 'package'>,
+  part: Pick<Part, 'charge' | 'meter' | 'package'>,
+): boolean => (of === undefined || of === part.package) && inScope(applies_to, part)
 
 /** The order in which credits are used: priority, then what expires first, then age (ids sort by time). */
 export function inOrderOfUse(a: PrepaidCredit, b: PrepaidCredit): number {

@@ -61,7 +61,15 @@ function takenBack(line: InvoiceLine, digits: number, run: string): InvoiceLine 
 
 function adjustment(of: InvoiceLine, now: InvoiceLine, what: string, run: string): InvoiceLine {
   const description = `${of.description} (${of.period} ${what})`
-  return { ...now, id: lineId(of.id, run, what), kind: 'adjustment', description, adjusts: of.id }
+  // What an earlier invoice billed is not what this one does.
+  const {
+    usage_root: _root,
+    usage_reports: _reports,
+    usage_packages: _packages,
+    usage_left_out: _leftOut,
+    ...line
+  } = now
+  return { ...line, id: lineId(of.id, run, what), kind: 'adjustment', description, adjusts: of.id }
 }
 
 function tierChanges(now: readonly RatedTier[], before: readonly RatedTier[]): RatedTier[] {

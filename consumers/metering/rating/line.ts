@@ -6,6 +6,9 @@ import type { Dimensions, Window } from './usage.ts'
 
 export type LineKind = 'usage' | 'flat' | 'minimum' | 'maximum' | 'commitment' | 'discount' | 'rounding' | 'adjustment'
 
+/** Usage of a version that a line does not bill; null: from ever, or until ever. */
+export type LeftOut = { package: string; version: string; from: string | null; to: string | null }
+
 /** A line of an invoice as it travels: amounts carry the currency's decimals, quantities are exact. */
 export type InvoiceLine = {
   id: string
@@ -28,6 +31,15 @@ export type InvoiceLine = {
   partner: string
   /** On an adjustment: the line of the issued period that it corrects. */
   adjusts?: string
+  /**
+   * On an issued line of a meter: the Merkle root over what each report added to its hours, how many of those there
+   * are, and the packages whose usage of the meter it priced ('' for usage that names none).
+   */
+  usage_root?: string
+  usage_reports?: number
+  usage_packages?: readonly string[]
+  /** Usage of their versions that was quarantined when the line was issued, from one hour to another. */
+  usage_left_out?: readonly LeftOut[]
 }
 
 /** A line before its amount is written down: `exact` is not rounded at all, `amount` to the currency. */
@@ -37,7 +49,7 @@ export type RatedLine = { line: Omit<InvoiceLine, 'amount'>; exact: Exact; amoun
  * What taxes, discounts and credits work on: the lines of one charge together, since a maximum lowers what its usage
  * lines come to. `net` is what is left after discounts, rounded or exact as the plan's rounding level says.
  */
-export type Part = { charge: string; meter?: string; net: Exact; taxes: readonly Tax[] }
+export type Part = { charge: string; meter?: string; package?: string; net: Exact; taxes: readonly Tax[] }
 
 /** A line keeps its id from the first live look to the issued invoice, so links to it stay good. */
 export function lineId(...names: readonly string[]): string {

@@ -1,7 +1,7 @@
 import { decimal } from '../../../platform/decimal.ts'
 import type { Fault } from '../../../platform/errors.ts'
 import { parseUtcTime } from '../../../platform/utc-time.ts'
-import { currencyDigits } from './currency.ts'
+import { isCurrency } from './currency.ts'
 import type { Charge, MeteredCharge, Plan } from './plan.ts'
 
 /** Why a plan of the right shape still cannot be rated, each with the pointer of the fault. */
@@ -16,7 +16,7 @@ export function planFaults(plan: Plan): Fault[] {
       ...chargeFaults(charge, at),
     ]
   })
-  if (!knownCurrency(plan.currency)) faults.push(fault('/currency', 'currency_unknown', 'is not an ISO 4217 code'))
+  if (!isCurrency(plan.currency)) faults.push(fault('/currency', 'currency_unknown', 'is not an ISO 4217 code'))
   for (const [index, { percent, amount, applies_to }] of (plan.discounts ?? []).entries()) {
     const at = `/discounts/${index}`
     if ((percent === undefined) === (amount === undefined))
@@ -83,6 +83,3 @@ function scopeFaults(plan: Plan, scope: readonly string[] | undefined, at: strin
 }
 
 const fault = (pointer: string, code: string, detail: string): Fault => ({ pointer, code, detail })
-
-const knownCurrency = (code: string): boolean =>
-  Intl.supportedValuesOf('currency').includes(code) && currencyDigits(code) <= 3

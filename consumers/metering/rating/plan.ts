@@ -148,6 +148,8 @@ export const Plan = closed({
   thresholds: Type.Optional(Type.Array(Threshold, { maxItems: 20 })),
   /** Where amounts are rounded to the currency: each line (unless said), or once for the plan's part of an invoice. */
   rounding: Type.Optional(RoundingLevel),
+  /** `manual`: an invoice with this plan waits for finance before it is issued. */
+  approval: Type.Optional(Type.Union([Type.Literal('automatic'), Type.Literal('manual')])),
 })
 
 export type UnitTier = Static<typeof UnitTier>

@@ -3,9 +3,9 @@ import { currencyDigits } from './currency.ts'
 import { type Booked, difference, linesOf } from './delta.ts'
 import { groupBy } from './group-by.ts'
 import type { InvoiceLine, Part } from './line.ts'
-import { type RatedPeriod, ratePeriod } from './rate-period.ts'
+import { packagesPriced, type RatedPeriod, ratePeriod } from './rate-period.ts'
 import type { TaxAmount } from './taxes.ts'
-import type { PeriodUsage } from './usage.ts'
+import type { PeriodUsage, QuarantinedUsage } from './usage.ts'
 
 /** An issued period that got usage afterwards, with what issued invoices have booked for it so far. */
 export type LatePeriod = { usage: PeriodUsage; booked: Booked }
@@ -20,8 +20,12 @@ export type RatedInvoice = {
   shares: { partner: string; gross: string; partner_share: string; platform_fee: string; tax: string }[]
   usage: { meter: string; package: string | null; quantity: string; amount: string | null }[]
   unpriced: { meter: string; package: string; quantity: string }[]
+  /** Of the month and of the late ones that are corrected here. */
+  quarantined: (QuarantinedUsage & { period: string })[]
   /** What credits may pay for, by charge. Not part of the invoice's text. */
   parts: Part[]
+  /** The packages whose usage of its meter a line prices, by the id of the line that was rated. Not part of the text. */
+  packages: ReadonlyMap<string, readonly string[]>
 }
 /** `shareOf`: the partner's part of its net in percent, by the contract in force in the period. */
 export type RatingPolicy = {
@@ -44,8 +48,11 @@ export function rateInvoice(current: PeriodUsage, late: readonly LatePeriod[], p
   const rated = ratePeriod(current, { tenant, digits, final })
   const lines = linesOf(rated, digits)
   const taxes: (TaxAmount & { period?: string })[] = [...rated.taxes]
+  const packages = new Map(packagesPriced(rated, current.subscriptions))
   for (const { usage, booked } of late) {
-    const changed = difference(ratePeriod(usage, { tenant, digits, final: true }), booked, digits, current.period)
+    const again = ratePeriod(usage, { tenant, digits, final: true })
+    for (const [id, priced] of packagesPriced(again, usage.subscriptions)) packages.set(id, priced)
+    const changed = difference(again, booked, digits, current.period)
     lines.push(...changed.lines)
     taxes.push(...changed.taxes.map((one) => ({ ...one, period: usage.period })))
   }
@@ -61,7 +68,11 @@ export function rateInvoice(current: PeriodUsage, late: readonly LatePeriod[], p
     shares: sharesOf(lines, taxes, current.period, policy, digits),
     usage: usageOf(rated, digits),
     unpriced: unpricedOf(rated),
+    quarantined: [current, ...late.map(({ usage }) => usage)].flatMap(({ period, quarantined = [] }) =>
+      quarantined.map((one) => ({ ...one, period })),
+    ),
     parts: [...rated.sold.flatMap(({ parts }) => parts), ...lines.slice(rated.lines.length).map(partOf)],
+    packages,
   }
 }
 
@@ -108,9 +119,10 @@ function usageOf(rated: RatedPeriod, digits: number): RatedInvoice['usage'] {
 }
 
 /** A late line as something a credit may pay for: what it is taxed is in the total already. */
-const partOf = ({ charge = '', meter, amount }: InvoiceLine): Part => ({
+const partOf = ({ charge = '', meter, package: of, amount }: InvoiceLine): Part => ({
   charge,
   ...(meter === undefined ? {} : { meter }),
+  ...(of === undefined ? {} : { package: of }),
   net: decimal(amount) * SCALE,
   taxes: [],
 })

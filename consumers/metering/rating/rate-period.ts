@@ -52,6 +52,17 @@ export function payers(
     subscriptions.find((one) => (name === '' || name === one.package) && meters.get(one)?.has(meter) === true)
 }
 
+/** The packages whose usage of its meter a line prices, by the line's id. */
+export const packagesPriced = ({ sold }: RatedPeriod, subscriptions: readonly Subscription[]) => {
+  const payer = payers(subscriptions)
+  return sold.flatMap(({ subscription, lines }) =>
+    lines.map(({ line: { id, meter } }): [line: string, packages: string[]] => [
+      id,
+      meter === undefined ? [] : ['', subscription.package].filter((name) => payer(meter, name) === subscription),
+    ]),
+  )
+}
+
 const prices = (subscription: Subscription, { meter, dimensions }: Used): boolean =>
   chargesOf(subscription).some((charge) => charge.meter === meter && passes(charge, dimensions))
 

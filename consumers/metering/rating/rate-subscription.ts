@@ -46,7 +46,12 @@ export function rateSubscription(
   const missing = trueUp(plan, parts)
   if (missing) {
     lines.push(missing)
-    parts.push({ charge: 'minimum_commitment', net: netOf([missing]), taxes: plan.taxes ?? [] })
+    parts.push({
+      charge: 'minimum_commitment',
+      package: subscription.package,
+      net: netOf([missing]),
+      taxes: plan.taxes ?? [],
+    })
   }
   lines.push(...discountLines(plan, parts, context.digits, level, ratedLine))
   if (level === 'invoice') lines.push(...roundingLine(lines))
@@ -127,7 +132,8 @@ export function rateSubscription(
 
   function partOf(latest: Plan, charge: Charge, own: readonly RatedLine[]): Part {
     const about = charge.model === 'flat' ? {} : { meter: charge.meter }
-    return { charge: charge.id, ...about, net: netOf(own), taxes: charge.taxes ?? latest.taxes ?? [] }
+    const { package: of } = subscription
+    return { charge: charge.id, ...about, package: of, net: netOf(own), taxes: charge.taxes ?? latest.taxes ?? [] }
   }
 
   /** What the plan's least spend lacks, by the days of the subscription when those are not the whole period. */

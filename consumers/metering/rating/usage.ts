@@ -37,6 +37,13 @@ export type UsageEvent = Pick<UsageTotal, 'window' | 'meter' | 'package' | 'dime
 /** Level of a meter when the period began: what all earlier usage added and removed. */
 export type OpeningLevel = Pick<UsageTotal, 'meter' | 'package' | 'dimensions'> & { level: string }
 
+/** Usage that was counted and is not billed because of what became of the version it was of. */
+export type QuarantinedUsage = Pick<UsageTotal, 'meter' | 'package' | 'quantity'> & {
+  version: string
+  cause: 'rejected' | 'yanked' | 'blocked'
+  state: 'quarantined' | 'written_off'
+}
+
 /** A plan from the time it takes effect until the next version does. */
 export type PlanVersion = { id: string; effective_from: Date; plan: Plan }
 export type Subscription = {
@@ -62,6 +69,8 @@ export type PeriodUsage = {
   levels: readonly OpeningLevel[]
   distinct: readonly DistinctValues[]
   events: readonly UsageEvent[]
+  /** Not in any of the others; absent where nothing can be quarantined, as in a rehearsal. */
+  quarantined?: readonly QuarantinedUsage[]
 }
 
 /** Cuts a period wherever a price of one of the subscriptions changes. */

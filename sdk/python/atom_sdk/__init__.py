@@ -4,6 +4,7 @@ from ._error import AtomError
 from ._invoice import get_invoice
 from ._listing import list_marketplace
 from ._options import CallOptions, Runtime
+from ._proof import verify_inclusion
 from ._publish import publish_wpk
 from ._review import approve, get_verdict, get_workflow, wait_for_status
 from ._usage import report_usage
@@ -19,5 +20,6 @@ __all__ = [
     "list_marketplace",
     "publish_wpk",
     "report_usage",
+    "verify_inclusion",
     "wait_for_status",
 ]

@@ -6,13 +6,17 @@ import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import type { EventDefinition } from '../../../schemas/define-event.ts'
+import { creditNoteIssued } from '../../../schemas/events/credit_note.issued.ts'
 import { invoiceIssued } from '../../../schemas/events/invoice.issued.ts'
 import { invoiceUpdated } from '../../../schemas/events/invoice.updated.ts'
+import { wpkBlocked } from '../../../schemas/events/wpk.blocked.ts'
+import { wpkDeprecated } from '../../../schemas/events/wpk.deprecated.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { wpkRejected } from '../../../schemas/events/wpk.rejected.ts'
 import { wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
+import { wpkYanked } from '../../../schemas/events/wpk.yanked.ts'
 import { freshDatabase, type TestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -39,7 +43,7 @@ describe('consumers/analytics: projections', () => {
   })
   afterEach(async () => {
     expect(await owner('select reason from platform.dead_letters')).to.deep.equal([])
-    await owner('truncate read.packages, read.revenue, read.usage')
+    await owner('truncate read.packages, read.revenue, read.credits, read.usage')
   })
   after(async () => {
     await consuming.stop()
@@ -114,6 +118,21 @@ describe('consumers/analytics: projections', () => {
         ['no', 'rejected'],
       ])
     })
+
+    it('follow a version that is taken back, and keep when it was published', async () => {
+      const of = { name: 'gone', id: '0192f6a0-0000-7000-8000-000000000013' }
+      await happen(wpkSubmitted, of)
+      await happen(wpkPublished, of)
+      for (const [status, event] of [
+        ['deprecated', wpkDeprecated],
+        ['yanked', wpkYanked],
+        ['blocked', wpkBlocked],
+      ] as const) {
+        await happen(event, of)
+        const [found] = await packages()
+        expect(found).to.deep.include({ status, published_at: new Date(wpkPublished.example.published_at) })
+      }
+    })
   })
 
   describe('invoices', () => {
@@ -149,6 +168,17 @@ describe('consumers/analytics: projections', () => {
         "select meter, package, quantity::text, amount::text from read.usage where period = '2026-11'",
       )
       expect(usage).to.deep.equal([{ meter: 'runs', package: 'a', quantity: '5', amount: '2.50' }])
+    })
+
+    it('keep what was given back beside the invoice, once however often it is heard', async () => {
+      await happen(invoiceIssued, { shares: [share('demo', '2.50')] })
+      const note = await happen(creditNoteIssued)
+      await happen(creditNoteIssued, note.data)
+      await happen(creditNoteIssued, { credit_note_id: '0192f6a0-0000-7000-8000-000000000005' })
+      const left = await owner<{ left: string }>(
+        `select ((select sum(gross) from read.revenue) - (select sum(gross) from read.credits))::text as left`,
+      )
+      expect(left).to.deep.equal([{ left: '1.50' }])
     })
 
     it('show a meter that several charges price once, with its amounts together', async () => {

@@ -31,11 +31,12 @@ describe('consumers/metering: counting', () => {
       hour: Date
       meter: string
       package: string
+      version: string
       dimensions: object
       quantity: string
       records: string
     }>(
-      'select hour, meter, package, dimensions, quantity::text, records from metering.rollups where tenant = ? order by hour, meter, package, dimensions_key',
+      'select hour, meter, package, version, dimensions, quantity::text, records from metering.rollups where tenant = ? order by hour, meter, package, version, dimensions_key',
       [tenant],
     )
 
@@ -137,7 +138,7 @@ describe('consumers/metering: counting', () => {
     })
   })
 
-  it('keeps hours, meters and packages apart, whatever the version and the dimensions', async () => {
+  it('keeps hours, meters, packages and their versions apart, whatever the dimensions', async () => {
     await billing.report(
       [
         record('h-1', { time: '2026-11-10T07:59:59.999Z', tenant: 'globex' }),
@@ -152,12 +153,21 @@ describe('consumers/metering: counting', () => {
     await billing.counted()
     const found = await rollups('globex')
     expect(
-      found.map((one) => [one.hour.toISOString().slice(11, 13), one.meter, one.package, one.quantity, one.records]),
+      found.map((one) => [
+        one.hour.toISOString().slice(11, 13),
+        one.meter,
+        one.package,
+        one.version,
+        one.quantity,
+        one.records,
+      ]),
     ).to.have.deep.members([
-      ['07', 'runs', '', '1', '1'],
-      ['08', 'bytes', '', '999999999999999999', '1'],
-      ['08', 'runs', '', '1', '1'],
-      ['08', 'runs', 'a', '2.000000000001', '3'],
+      ['07', 'runs', '', '', '1', '1'],
+      ['08', 'bytes', '', '', '999999999999999999', '1'],
+      ['08', 'runs', '', '', '1', '1'],
+      ['08', 'runs', 'a', '', '1', '1'],
+      ['08', 'runs', 'a', '1.0.0', '1', '1'],
+      ['08', 'runs', 'a', '2.0.0', '0.000000000001', '1'],
     ])
   })
 

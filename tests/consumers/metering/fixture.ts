@@ -3,7 +3,7 @@ import { meteringHandlers, meteringRoutes } from '../../../consumers/metering/in
 import { issueDue, issuePeriod } from '../../../consumers/metering/issue.ts'
 import type { Plan } from '../../../consumers/metering/rating/plan.ts'
 import { refreshStale } from '../../../consumers/metering/refresh.ts'
-import type { Consuming } from '../../../platform/bus/bus.ts'
+import type { Bus, Consuming } from '../../../platform/bus/bus.ts'
 import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
@@ -62,21 +62,23 @@ export type Invoice = {
   total: string
   amount_due: string
   credits_applied: string
+  credits?: { id: string; amount: string }[]
   unpriced: object[]
 }
 export type Problem = { code: string; detail: string; errors: { pointer: string; code: string }[] }
 
 /** Usage edge and metering on a database of their own; `demo` sells packages, `acme` and `globex` buy. */
-export async function openBilling(start = '2026-11-10T10:00:00Z') {
+export async function openBilling(start = '2026-11-10T10:00:00Z', otherBus?: () => Promise<Bus>) {
   const clock = testClock(start)
   const database: TestDatabase = await freshDatabase()
   const organisations = await openOrganisations(database, ['demo', 'acme', 'globex'], clock)
   const app = database.as('atom_app')
   const allTenants = database.as('atom_metering')
   const { log, lines } = recordingLog()
-  const bus = openEmbeddedBus({ server: database.server, log, appender: app, dbFor: () => allTenants })
-  const rules = { now: clock, partnerSharePercent: '80', collectionHours: 1 }
-  const deps = { db: app, allTenants, wake: bus.wake, log, failing: new Map<string, string>(), ...rules }
+  const embedded = openEmbeddedBus({ server: database.server, log, appender: app, dbFor: () => allTenants })
+  const bus = (await otherBus?.()) ?? embedded
+  const rules = { now: clock, partnerSharePercent: '80', collectionHours: 1, paymentDays: 30 }
+  const deps = { db: app, allTenants, wake: bus.wake, bus, log, failing: new Map<string, string>(), ...rules }
   const service = await startService(
     [reportRoute({ db: app, bus, now: clock }), ...meteringRoutes(deps)],
     organisations.authenticate,
@@ -142,6 +144,7 @@ export async function openBilling(start = '2026-11-10T10:00:00Z') {
     (await call<Invoice>('GET', `/billing/invoice/${tenant}${period ? `?period=${period}` : ''}`, { as })).body
 
   return {
+    bus,
     clock,
     database,
     organisations,

@@ -1,11 +1,14 @@
 import { inflateSync } from 'node:zlib'
 import { expect } from 'chai'
+import type { CreditPayment } from '../../../consumers/metering/credits/pay-invoice.ts'
 import { invoiceBody } from '../../../consumers/metering/invoice.ts'
+import { invoiceCsv } from '../../../consumers/metering/invoice-csv.ts'
 import { invoicePdf } from '../../../consumers/metering/invoice-pdf.ts'
 import type { Charge } from '../../../consumers/metering/rating/plan.ts'
+import { SCALE } from '../../../platform/decimal.ts'
 import { invoiceOf, monthOfTotals, subscriptionTo } from './rating/month.ts'
 
-const invoice = (charges: number, description = 'Café calls') => {
+const invoice = (charges: number, description = 'Café calls', payments: CreditPayment[] = []) => {
   const plan = {
     name: 'p',
     currency: 'USD',
@@ -16,7 +19,7 @@ const invoice = (charges: number, description = 'Café calls') => {
     taxes: [{ name: 'VAT', percent: '20' }],
   }
   const rated = invoiceOf(monthOfTotals('2026-11', [subscriptionTo('s', 'demo', 'x', plan)], [['m', '', '3']]))
-  const live = { id: '0192f6a0-0000-8000-8000-000000000003', rated, billsLate: [] }
+  const live = { id: '0192f6a0-0000-8000-8000-000000000003', rated, billsLate: [], subscriptions: [], payments }
   return invoiceBody(
     'acme',
     '2026-11',
@@ -44,6 +47,27 @@ describe('consumers/metering/invoice-pdf', () => {
     const shown = textOf(await invoicePdf(invoice(1)))
     for (const text of ['Invoice ATOM-000007', 'Café calls', '3', '1.25', '3.75', '4.50 USD', '0.75 USD'])
       expect(shown.map((one) => one.trim())).to.include(text)
+  })
+
+  it('shows what credits paid and what is left, as CSV does', async () => {
+    const paid = invoice(1, 'calls', [{ id: 'c', amount: 2n * SCALE, on_account: 0n }])
+    expect(paid).to.include({ total: '4.50', credits_applied: '2.00', amount_due: '2.50' })
+    const shown = textOf(await invoicePdf(paid)).map((one) => one.trim())
+    expect(shown.slice(shown.indexOf('Credits applied'), shown.indexOf('Credits applied') + 4)).to.deep.equal([
+      'Credits applied',
+      '2.00 USD',
+      'Amount due',
+      '2.50 USD',
+    ])
+    const rows = invoiceCsv(paid).trim().split('\r\n')
+    expect(rows.slice(-3).map((row) => row.split(',').at(-1))).to.deep.equal(['2.00', '2.00', '2.50'])
+    // As invoices were written before they named their credits.
+    const { credits: _credits, ...before } = paid
+    expect(
+      invoiceCsv(before as typeof paid)
+        .trim()
+        .split('\r\n'),
+    ).to.have.length(rows.length - 1)
   })
 
   it('goes on over pages, each with its number', async () => {

@@ -127,6 +127,15 @@ describe('consumers/metering: preview', () => {
       expect([one.body.total, one.body.compared_to?.total]).to.deep.equal(['7.50', '5.00'])
     })
 
+    it('finds what only the other plan asks for: the largest and the last of the month', async () => {
+      const charges = (['max', 'latest', 'weighted_sum'] as const).map((aggregation): Charge => {
+        return { id: aggregation, model: 'per_unit', meter: 'runs', unit_amount: '0.50', aggregation }
+      })
+      const { body } = await preview({ plan: plan(charges), usage: { tenant: 'acme', period: '2026-11' } })
+      // 10 from the beginning of the fifth of thirty days on.
+      expect(body.lines.map(({ quantity }) => quantity)).to.deep.equal(['10', '10', '8.666666666667'])
+    })
+
     it('is of a partner’s own subscribers only', async () => {
       const as = await billing.organisations.token('globex', 'partner')
       expect((await preview({ plan: plan([perUnit]), usage: { period: '2026-11' } }, as)).status).to.equal(404)

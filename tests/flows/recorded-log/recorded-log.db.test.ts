@@ -22,8 +22,8 @@ describe('a recorded log, replayed', function () {
     ).to.deep.equal([])
   })
 
-  it('holds what makes counting hard: repeats, contradictions, late and unpriced usage', () => {
-    for (const status of ['duplicate', 'conflict', 'late', 'unpriced'])
+  it('holds what makes counting hard: repeats, contradictions, late, unpriced and quarantined usage', () => {
+    for (const status of ['duplicate', 'conflict', 'late', 'unpriced', 'quarantined'])
       expect(replayed.results, status).to.contain(`"status": "${status}"`)
   })
 

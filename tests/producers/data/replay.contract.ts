@@ -153,6 +153,7 @@ export function replayContract(name: string, open: () => Promise<ReplayBackend>)
         hour: HOUR,
         meter: 'runs',
         package: '',
+        version: '',
         log: { quantity: '3.5', records: 2 },
         counted: { quantity: '2.5', records: 2 },
       })

@@ -33,6 +33,7 @@ describe('sdk/typescript as an installed package', () => {
       'listWorkflows',
       'publishWPK',
       'reportUsage',
+      'verifyInclusion',
       'waitForStatus',
     ])
     expect(readFileSync(join(dist, 'index.d.ts'), 'utf8')).to.include('publishWPK')

@@ -71,6 +71,23 @@ describe('consumers/metering/payments: what AWS Marketplace bills', function () 
     })
   })
 
+  it('waits for finance where prepaid credits paid what AWS bills as well', async () => {
+    await billing.owner(
+      `insert into metering.aws_products (tenant, package, meter, product, license_arn, customer_account, dimension, since, planned_until)
+       values ('acme', 'restart-workers', 'runs', 'p', ?, '123456789012', 'runs', '2026-10-01', '2026-10-01')`,
+      [LICENSE],
+    )
+    const json = { tenant: 'acme', amount: '1', kind: 'paid', reference: 'order-1' }
+    await billing.call('POST', '/billing/credits', { as: billing.tokens.finance, json })
+    await aws.use('3', '2026-10-20T10:05:00Z')
+    billing.clock.set('2026-11-01T01:00:00Z')
+    await billing.issueDue()
+    await sendInvoices({ ...deps, wake: () => {}, gateway: null, webhookSecrets: [], daysUntilDue: 30 })
+    expect(await billing.owner('select tenant, state, last_error from metering.payment_sends')).to.deep.equal([
+      { tenant: 'acme', state: 'failed', last_error: 'prepaid_and_billed_by_aws' },
+    ])
+  })
+
   it('is not sent to Stripe as well', async () => {
     await billing.owner(
       `insert into metering.aws_products (tenant, package, meter, product, license_arn, customer_account, dimension, since, planned_until)

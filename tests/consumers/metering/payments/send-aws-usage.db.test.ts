@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { awsCheck } from '../../../../consumers/metering/payments/aws-check.ts'
 import type { AwsDeps } from '../../../../consumers/metering/payments/send-aws-usage.ts'
+import { quarantineVersion } from '../../../../consumers/metering/quarantine/quarantine-version.ts'
 import type { Db } from '../../../../platform/db.ts'
 import type { Problem } from '../fixture.ts'
 import { type AwsBilling, HOUR, LICENSE, MINUTE, mapping, openAwsBilling } from './aws-fixture.ts'
@@ -37,6 +38,26 @@ describe('consumers/metering/payments: usage for AWS Marketplace', function () {
       ['sent', '2'],
     ])
     expect(fake.total(LICENSE)).to.equal(4)
+  })
+
+  it('stays here while its version is quarantined, and what was sent before is made up for by later usage', async () => {
+    await aws.map()
+    const version = 'restart-workers@1.0.0'
+    await aws.use('5', '2026-10-20T10:05:00Z', billing.tokens.acme, version)
+    billing.clock.set('2026-10-20T11:15:00Z')
+    await aws.send()
+    await aws.use('3', '2026-10-20T11:10:00Z', billing.tokens.acme, version)
+    const bad = { partner: 'demo', package: 'restart-workers', version: '1.0.0', reason: 'bad' }
+    await billing.deps.allTenants.transaction((tx) =>
+      quarantineVersion(tx, { ...bad, cause: 'rejected', at: billing.clock() }, billing.clock()),
+    )
+    billing.clock.set('2026-10-20T12:15:00Z')
+    await aws.send()
+    expect(fake.total(LICENSE)).to.equal(5)
+    await aws.use('7', '2026-10-20T12:10:00Z')
+    billing.clock.set('2026-10-20T13:15:00Z')
+    await aws.send()
+    expect(fake.total(LICENSE)).to.equal(7)
   })
 
   it('is cut by the leader only', async () => {

@@ -1,0 +1,78 @@
+import { decimal, formatDecimal } from '../../../platform/decimal.ts'
+import { messageOf } from '../../../platform/errors.ts'
+import { fault } from '../../../platform/fault.ts'
+import { beginNote, dueNotes, endNote, type NoteSend, planNotes } from './credit-note-sends.ts'
+import type { PaymentDeps } from './deps.ts'
+import { GatewayError, type PaymentGateway } from './gateway.ts'
+import { MOST_ATTEMPTS, retryDelayMs } from './retry-delay.ts'
+import { stripeAmounts } from './stripe-amounts.ts'
+
+const AT_ONCE = 20
+
+/** Tells who collects of every credit note whose invoice was sent there. Returns how many were worked on. */
+export async function sendCreditNotes(deps: PaymentDeps): Promise<number> {
+  if (!deps.leads()) return 0
+  const { gateway, allTenants, now } = deps
+  await planNotes(allTenants, gateway === null ? 'dry_run' : 'pending', now())
+  if (gateway === null) return 0
+  let worked = 0
+  // One after the other: notes of one invoice are to arrive in their order.
+  for (let due = await dueNotes(allTenants, now(), AT_ONCE); due.length > 0 && deps.leads(); ) {
+    for (const key of due) {
+      const send = deps.leads() ? await beginNote(allTenants, key, now()) : null
+      if (send) await tell(deps, gateway, send)
+      worked += 1
+    }
+    due = await dueNotes(allTenants, now(), AT_ONCE)
+  }
+  return worked
+}
+
+async function tell(deps: PaymentDeps, gateway: PaymentGateway, send: NoteSend): Promise<void> {
+  const now = deps.now()
+  try {
+    const externalId = await take(gateway, send)
+    fault('payments.after-credit')
+    await endNote(
+      deps.allTenants,
+      send,
+      { state: 'sent', externalId, code: null, nextAttemptAt: now, newKey: false },
+      deps.now(),
+    )
+  } catch (error) {
+    const { kind, code, retryAfterMs } =
+      error instanceof GatewayError ? error : { kind: 'retry' as const, code: 'internal', retryAfterMs: 0 }
+    const over = kind === 'permanent' || send.attempts >= MOST_ATTEMPTS
+    const { tenant, credit_note_id, attempts } = send
+    const more = code === 'internal' ? { error: messageOf(error) } : {}
+    deps.log[over ? 'error' : 'warn']('telling of a credit note failed', {
+      ...{ tenant, credit_note_id, attempts, code },
+      ...more,
+    })
+    const nextAttemptAt = new Date(now.getTime() + retryDelayMs(attempts, deps.random(), retryAfterMs))
+    const state = over ? 'failed' : 'pending'
+    await endNote(
+      deps.allTenants,
+      send,
+      { state, externalId: null, code, nextAttemptAt, newKey: kind === 'spent' },
+      now,
+    )
+  }
+}
+
+/** Does it at the provider, or finds that it was done. Returns the provider's id of the note, null for a void. */
+async function take(gateway: PaymentGateway, send: NoteSend): Promise<string | null> {
+  const { action, credit_note_id: ref, invoice, attempts, key_generation } = send
+  const key = `atom/${ref}/${action}/${key_generation}`
+  if (action === 'void') {
+    await gateway.voidInvoice(invoice, key)
+    return null
+  }
+  return gateway.creditNote({ invoice, amount: unitsOf(send), ref }, { key, look: attempts > 1 })
+}
+
+/** Running sums are rounded to what can be collected, so that all notes of an invoice come to what it was there. */
+function unitsOf({ before, total, currency }: NoteSend): bigint {
+  const upTo = (amount: bigint) => stripeAmounts([formatDecimal(amount)], currency).units[0] as bigint
+  return upTo(decimal(before) + decimal(total)) - upTo(decimal(before))
+}

@@ -163,9 +163,18 @@ describe('producers/marketplace: what the marketplace signs', () => {
     expect(createPublicKey(pem).asymmetricKeyDetails?.namedCurve).to.equal('prime256v1')
   })
 
-  it('is seen by whoever sees the version, and the log by the operator only', async () => {
+  it('and what its publisher or the operator takes back later', async () => {
     await market.statusBecomes(version.id, 'published')
-    expect((await verdict(market.tokens.acme)).attestations).to.have.length(2)
+    const json = { reason: 'a better one is there' }
+    const path = `/wpk/${version.id}/deprecate`
+    expect((await market.call('POST', path, { as: market.tokens.demo, json })).status).to.equal(200)
+    await market.keepRecord()
+    const { predicate } = statementIn((await attestations()).at(-1) as Attestation)
+    expect(predicate).to.include({ decision: 'deprecate', approver: 'demo-partner@demo', justification: json.reason })
+  })
+
+  it('is seen by whoever sees the version, and the log by the operator only', async () => {
+    expect((await verdict(market.tokens.acme)).attestations).to.have.length(3)
     expect((await market.call('GET', '/registry/audit', { as: market.tokens.demo })).status).to.equal(403)
     expect((await market.call('GET', '/registry/keys', { as: market.tokens.demo })).status).to.equal(200)
   })
@@ -184,7 +193,7 @@ describe('producers/marketplace: what the marketplace signs', () => {
     it('holds verdicts, decisions and changes of signers in order, each with the hash of the one before', async () => {
       const { body } = await market.call<LooseJson>('GET', '/registry/audit?limit=500', { as: market.tokens.reviewer })
       const kinds = body.entries.map(({ entry }: { entry: string }) => JSON.parse(entry).kind)
-      expect(kinds.slice(-4)).to.deep.equal(['verdict', 'decision', 'key_registered', 'key_revoked'])
+      expect(kinds.slice(-4)).to.deep.equal(['decision', 'decision', 'key_registered', 'key_revoked'])
       const { code, out } = await audit()
       expect([code, out]).to.deep.equal([
         0,

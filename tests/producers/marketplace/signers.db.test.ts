@@ -117,8 +117,8 @@ describe('producers/marketplace: signing keys of an organisation', () => {
 
   it('refuses a moment that is no time, or too far ahead', async () => {
     const key = newKey()
-    expect(await codeOf(register(key, { valid_from: 'tomorrow' }))).to.equal('parameter_invalid')
-    expect(await codeOf(register(key, { valid_from: inMs(400 * DAY_MS) }))).to.equal('parameter_invalid')
+    expect(await codeOf(register(key, { valid_from: 'tomorrow' }))).to.equal('body_malformed')
+    expect(await codeOf(register(key, { valid_from: inMs(400 * DAY_MS) }))).to.equal('body_malformed')
     await register(key)
     for (const from of ['yesterday', inMs(400 * DAY_MS)])
       expect(await codeOf(revoke(key, `?from=${from}`))).to.equal('parameter_invalid')

@@ -25,7 +25,7 @@ export type ReadBundle = {
   hash: Hash | undefined
   /** Whether log entries or timestamps are there to be verified. */
   hasEvidence: boolean
-  /** SHA-256 of what a log entry may name: the bytes, the payload, or (Rekor v2, hashedrekord) the signed envelope. */
+  /** What a log entry is about: the bytes, or the payload of the envelope; one of kind hashedrekord is about `signed`. */
   payload: Buffer
 }
 

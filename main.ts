@@ -30,6 +30,7 @@ import { readSettings, unknownSettings } from './platform/settings.ts'
 import { ensurePortalBuilt } from './portal/build.ts'
 import { portalFolder } from './portal/folder.ts'
 import { probeApprovals, probeSignatures } from './producers/marketplace/policy-probes.ts'
+import { openTrustRoot } from './producers/marketplace/trust-root-file.ts'
 import { topicList, topics } from './schemas/topics.ts'
 import { portOf, SERVICES, type ServiceName, type Shared, startPart } from './services.ts'
 
@@ -79,6 +80,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     bus,
     metrics,
     log,
+    settings,
     baseUrls: () => running.map(({ name }) => urlOf(name)),
   })
   const shared: Shared = { settings, log, metrics, lifecycle, bus, server, pool, urlOf, analyzer, portalBuilt }
@@ -140,13 +142,13 @@ function createPools(server: Server, lifecycle: Lifecycle): (role: string) => Db
   }
 }
 
-type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics' | 'log'> & { baseUrls: () => string[] }
+type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics' | 'log' | 'settings'> & { baseUrls: () => string[] }
 
-async function openCompliance({ pool, bus, metrics, log, baseUrls }: Observed) {
+async function openCompliance({ pool, bus, metrics, log, settings, baseUrls }: Observed) {
   const policies = await readPolicies(new URL('./docs/policies/POLICIES.md', import.meta.url))
   const probes = {
     'P-1': probeDataClasses({ db: pool('atom_analytics'), bus, schemas: SCHEMAS, topics: topicList }),
-    'P-2': probeSignatures(pool('atom_marketplace')),
+    'P-2': probeSignatures(pool('atom_marketplace'), openTrustRoot(settings.trustedRoot)),
     'P-3': probeApprovals(pool('atom_marketplace')),
     'P-4': probeObservability({ bus, topics: [topics.wpk, topics.usage], baseUrls }),
     'P-5': probeRowSecurity(pool('atom_app'), SCHEMAS),

@@ -49,6 +49,7 @@ import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
+import { openTrust } from './producers/marketplace/open-trust.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
@@ -73,6 +74,7 @@ export type Shared = {
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
 
 const REFRESH_MS = 500
+const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
 const STOP_GRACE_MS = 500
@@ -123,8 +125,11 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       queueUnanswered(pool('atom_marketplace'), now()),
     )
     const { reviewTargetHours } = settings
-    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours }
-    return { routes: marketplaceRoutes(deps, pool('atom_marketplace')), checks: [lagCheck('consumer', consuming)] }
+    const allTenants = pool('atom_marketplace')
+    const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
+    periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
+    const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
+    return { routes: marketplaceRoutes(deps, allTenants), checks: [lagCheck('consumer', consuming), ...trust.checks] }
   },
 
   async billing(shared) {

@@ -7,6 +7,7 @@ tools="${ATOM_TOOLS:-$HOME/.cache/atom/tools}"
 HELM=helm.sh/helm/v3/cmd/helm@v3.22.0
 KUBECONFORM=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 STRIPE_MOCK=github.com/stripe/stripe-mock@v0.203.0
+COSIGN=github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 KUBERNETES_VALIDATE=1.37.0
 failed=0
 
@@ -100,6 +101,7 @@ say 'tools folder' "$tools"
 go_tool helm "$HELM" 900
 go_tool kubeconform "$KUBECONFORM" 300
 go_tool stripe-mock "$STRIPE_MOCK" 300
+go_tool cosign "$COSIGN" 1500
 kubernetes_schemas
 chromium_browser
 exit "$failed"

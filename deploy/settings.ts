@@ -70,6 +70,11 @@ export const settingDefinitions = {
     '1',
     'Hours a month still collects late usage before its invoices are issued',
   ),
+  trustedRoot: optionalSetting(
+    'ATOM_TRUSTED_ROOT',
+    '',
+    'trusted_root.json of the Sigstore instance whose certificates, logs and timestamps packages may be signed with; default: the public instance, as of this version',
+  ),
   paymentDays: countSetting('ATOM_PAYMENT_DAYS', '30', 'Days after its issue by which an invoice is to be paid'),
   billingDrift: choiceSetting(['on', 'off'])(
     'ATOM_BILLING_DRIFT',

@@ -1,5 +1,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db.ts'
+import type { SigningKey } from '../../platform/keys/signing-key.ts'
+import type { TrustRoot } from './trust/trust-root.ts'
 
 /** What the marketplace's calls need. `publicUrl` is where its own pages are reached; times are hours. */
 export type MarketplaceDeps = {
@@ -9,6 +11,10 @@ export type MarketplaceDeps = {
   now: Clock
   publicUrl: () => string
   reviewTargetHours: number
+  /** Whose certificates, logs and timestamps are believed. */
+  trustRoot: () => TrustRoot
+  /** What the marketplace signs verdicts and decisions with. */
+  registryKey: SigningKey
 }
 
 export const SOURCE = '//atom/marketplace'

@@ -17,5 +17,8 @@ export const marketplaceError = defineErrors({
   own_package: { status: 403, title: 'A reviewer cannot decide on a package of its own organisation' },
   key_malformed: { status: 400, title: 'The public key cannot be used' },
   proof_invalid: { status: 422, title: 'The proof of possession does not verify' },
+  signer_revoked: { status: 409, title: 'The signer was revoked before it signed' },
   key_exists: { status: 409, title: 'The key is registered already' },
+  too_many_keys: { status: 409, title: 'The organisation has as many keys as it may' },
+  identity_exists: { status: 409, title: 'The identity is registered already' },
 })

@@ -8,6 +8,7 @@ import { SOURCE } from './deps.ts'
 import { mayBecome } from './lifecycle.ts'
 import { decideByPolicy } from './publishing-policy.ts'
 import { recordDecision } from './reviews.ts'
+import { signerFault } from './signers.ts'
 import { columns, recordSha256, type VersionRow } from './version-row.ts'
 
 /** The analyzer spoke: the version is published where the policy lets a machine do that, else it joins the queue. */
@@ -34,7 +35,7 @@ export const onVerdict = (now: Clock): Handler =>
          order by d.decided_at desc limit 1`,
         [org, name],
       )
-      const decision = decideByPolicy(verdict, current.safety_mode, approved ?? null)
+      const decision = decideByPolicy(verdict, current.safety_mode, approved ?? null, await signerFault(tx, current))
       const at = now()
       const status = decision.publish ? 'published' : 'in_review'
       await execute(

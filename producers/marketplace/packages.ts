@@ -1,17 +1,19 @@
 import { readArtifact } from '../../platform/artifacts.ts'
 import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
-import { rows, type Scope } from '../../platform/db.ts'
+import { rows, type Scope, type Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, openGet, type Route } from '../../platform/http/route.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { statuses } from './lifecycle.ts'
+import { attestationsOf } from './record/attestations.ts'
+import { signerOf } from './signers.ts'
 import { columns, detailOf, findVersion, summaryOf, type VersionRow } from './version-row.ts'
 
 /** Reading packages: the public sees what is published, an organisation its own too, operators everything. */
 export function packageRoutes(deps: MarketplaceDeps): Route[] {
-  const inScope = <T>(call: Call, id: string, read: (version: VersionRow) => Promise<T> | T) =>
-    deps.db.transaction(async (tx) => read(await findVersion(tx, id)), { scope: readerScope(call.principal) })
+  const inScope = <T>(call: Call, id: string, read: (version: VersionRow, tx: Tx) => Promise<T> | T) =>
+    deps.db.transaction(async (tx) => read(await findVersion(tx, id), tx), { scope: readerScope(call.principal) })
 
   async function list(call: Call): Promise<Answer> {
     const { limit, after } = pageRequest(call.query, ['uuid'])
@@ -33,7 +35,11 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
   }
 
   async function show(call: Call): Promise<Answer> {
-    return { status: 200, body: await inScope(call, call.params.id ?? '', detailOf) }
+    const body = await inScope(call, call.params.id ?? '', async (version, tx) => ({
+      ...detailOf(version),
+      signer: await signerOf(tx, version),
+    }))
+    return { status: 200, body }
   }
 
   async function content(call: Call): Promise<Answer> {
@@ -50,17 +56,16 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
 
   async function bundle(call: Call): Promise<Answer> {
     return inScope(call, call.params.id ?? '', (version) => {
-      if (version.signature_form === 'bundle')
-        return { status: 200, body: version.signature, type: 'application/vnd.dev.sigstore.bundle.v0.3+json' }
-      return { status: 200, body: version.signature }
+      const { mediaType } = version.signature
+      return { status: 200, body: version.signature, ...(typeof mediaType === 'string' ? { type: mediaType } : {}) }
     })
   }
 
   async function verdict(call: Call): Promise<Answer> {
-    return inScope(call, call.params.id ?? '', (version) => {
+    return inScope(call, call.params.id ?? '', async (version, tx) => {
       if (!version.verdict)
         throw httpError('not_found', 'the analyzer has not judged this version yet; its status says when')
-      return { status: 200, body: version.verdict }
+      return { status: 200, body: { ...version.verdict, attestations: await attestationsOf(tx, version) } }
     })
   }
 

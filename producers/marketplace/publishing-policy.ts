@@ -13,11 +13,13 @@ export function decideByPolicy(
   verdict: Verdict,
   safetyMode: 'manual' | 'auto',
   approvedBefore: ApprovedVersion,
+  signerFault: string | null = null,
 ): MachineDecision {
   const grave = verdict.violations.filter(({ severity }) => severity === 'high' || severity === 'critical')
   const added = verdict.capabilities.filter((one) => !approvedBefore?.capabilities.includes(one))
   const unrun = verdict.checks.filter(({ status }) => status !== 'ran')
   const reasons = [
+    signerFault !== null && signerFault,
     safetyMode !== 'manual' && 'it may run without a person (safety.mode is not manual)',
     approvedBefore === null && 'no person approved an earlier version of this package',
     verdict.decision !== 'pass' && `the analyzer decided ${verdict.decision}`,

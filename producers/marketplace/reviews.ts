@@ -12,6 +12,7 @@ import { ReviewDecision, wpkReviewed } from '../../schemas/events/wpk.reviewed.t
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
 import { mayBecome, statusOfDecision } from './lifecycle.ts'
+import { signerFault } from './signers.ts'
 import { columns, findVersion, recordSha256, summaryOf, type VersionRow } from './version-row.ts'
 
 const ReviewBody = closed({
@@ -84,6 +85,8 @@ export function reviewRoutes(deps: MarketplaceDeps): Route[] {
     const version = await findVersion(tx, call.params.id ?? '', 'for update')
     requireOpen(version, call.principal, now)
     const status = statusOfDecision[decision]
+    const revoked = decision === 'approve' ? await signerFault(tx, version) : null
+    if (revoked !== null) throw marketplaceError('signer_revoked', revoked)
     const before = recordSha256(version)
     const after = recordSha256({ ...version, status, reason: justification })
     const approver = actorOf(call.principal)

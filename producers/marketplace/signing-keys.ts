@@ -1,17 +1,23 @@
-import { verify } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../platform/auth/principal.ts'
-import { execute, rows } from '../../platform/db.ts'
+import { execute, row, rows, type Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
 import { closed } from '../../schemas/envelope.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { marketplaceError } from './errors.ts'
-import { type PublicKey, readPublicKey } from './trust/public-key.ts'
+import { revokedFrom, ValidFrom, validFromOf } from './signer-window.ts'
+import { readPublicKey } from './trust/public-key.ts'
+import { signedBy } from './trust/signed-by.ts'
 import { strictBase64 } from './trust/strict-base64.ts'
 
-const KeyBody = closed({ public_key: Type.String({ maxLength: 4_096 }), proof: Type.String({ maxLength: 4_096 }) })
+const KeyBody = closed({
+  public_key: Type.String({ maxLength: 4_096 }),
+  proof: Type.String({ maxLength: 4_096 }),
+  valid_from: ValidFrom,
+})
+const MOST_KEYS = 20
 type KeyRow = { key_id: string; algorithm: string; public_key: string; valid_from: Date; revoked_at: Date | null }
 
 /** The text a new key signs to show that its holder asks; it names the organisation, so a proof cannot be reused. */
@@ -34,43 +40,41 @@ export function signingKeyRoutes(deps: MarketplaceDeps): Route[] {
   }
 
   async function register(call: Call): Promise<Answer> {
-    const { public_key, proof } = checked(KeyBody, jsonBody(call))
+    const { public_key, proof, valid_from } = checked(KeyBody, jsonBody(call))
     const { org } = call.principal
     const key = readPublicKey(public_key)
     const signature = strictBase64(proof)
-    if (!signature || !verify('sha256', Buffer.from(proofText(org, key.keyId)), key.pem, signature))
+    if (!signature || !signedBy(key, Buffer.from(proofText(org, key.keyId)), signature))
       throw marketplaceError('proof_invalid', `sign the text «${proofText(org, key.keyId)}» with the key, base64`)
     const now = deps.now()
+    const validFrom = validFromOf(valid_from, now)
     const stored = await deps.db.transaction(
-      (tx) =>
-        execute(
+      async (tx) => {
+        await requireRoom(tx, org)
+        return execute(
           tx,
           `insert into marketplace.signing_keys (org, key_id, public_key, algorithm, valid_from, created_at)
            values (?, ?, ?, ?, ?, ?) on conflict do nothing`,
-          [org, key.keyId, key.pem, key.algorithm, now, now],
-        ),
+          [org, key.keyId, key.pem, key.algorithm, validFrom, now],
+        )
+      },
       { scope: scopeOf(call.principal) },
     )
     if (stored === 0) throw marketplaceError('key_exists', `key ${key.keyId} is registered for ${org} already`)
-    return {
-      status: 201,
-      body: keyOf({
-        key_id: key.keyId,
-        algorithm: key.algorithm,
-        public_key: key.pem,
-        valid_from: now,
-        revoked_at: null,
-      }),
-    }
+    const { keyId, algorithm, pem } = key
+    const body = keyOf({ key_id: keyId, algorithm, public_key: pem, valid_from: validFrom, revoked_at: null })
+    return { status: 201, body }
   }
 
   async function revoke(call: Call): Promise<Answer> {
+    const from = revokedFrom(call, deps.now())
     const changed = await deps.db.transaction(
       (tx) =>
         execute(
           tx,
-          `update marketplace.signing_keys set revoked_at = coalesce(revoked_at, ?) where org = ? and key_id = ?`,
-          [deps.now(), call.principal.org, call.params.key_id],
+          `update marketplace.signing_keys set revoked_at = least(revoked_at, ?::timestamptz)
+           where org = ? and key_id = ?`,
+          [from, call.principal.org, call.params.key_id],
         ),
       { scope: scopeOf(call.principal) },
     )
@@ -86,14 +90,15 @@ export function signingKeyRoutes(deps: MarketplaceDeps): Route[] {
   ]
 }
 
-/** Keys of every organisation, to tell a foreign signature from a broken one; asked only after one failed. */
-export function readAllKeys(deps: { db: MarketplaceDeps['db'] }): () => Promise<PublicKey[]> {
-  return async () => {
-    const found = await deps.db.query<{ key_id: string; public_key: string; algorithm: PublicKey['algorithm'] }>(
-      'select key_id, public_key, algorithm from marketplace.signing_keys order by created_at desc limit 500',
-    )
-    return found.map(({ key_id, public_key, algorithm }) => ({ keyId: key_id, pem: public_key, algorithm }))
-  }
+/** Who signs without naming a key makes us try them all. Two at once may both find room; the limit is not that exact. */
+async function requireRoom(tx: Tx, org: string): Promise<void> {
+  const found = await row<{ n: number }>(
+    tx,
+    'select count(*)::int as n from marketplace.signing_keys where org = ? and revoked_at is null',
+    [org],
+  )
+  if ((found?.n ?? 0) < MOST_KEYS) return
+  throw marketplaceError('too_many_keys', `an organisation has at most ${MOST_KEYS} keys at once; revoke one first`)
 }
 
 const keyOf = (key: KeyRow) => ({

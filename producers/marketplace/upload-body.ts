@@ -1,10 +1,11 @@
 import { Type } from '@sinclair/typebox'
+import { parseJson } from '../../platform/document.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Call, jsonBody } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
 import { closed } from '../../schemas/envelope.ts'
 import { marketplaceError } from './errors.ts'
-import { MAX_BUNDLE_BYTES } from './trust/bundle.ts'
+import { MAX_BUNDLE_BYTES } from './trust/bundle-shape.ts'
 import { strictBase64 } from './trust/strict-base64.ts'
 import type { Signed } from './trust/verify-signature.ts'
 
@@ -84,11 +85,10 @@ async function formOf(call: Call): Promise<FormData> {
 function parseBundle(text: string): unknown {
   if (Buffer.byteLength(text) > MAX_BUNDLE_BYTES)
     throw marketplaceError('bundle_too_large', `a bundle has at most ${MAX_BUNDLE_BYTES} bytes`)
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw marketplaceError('bundle_malformed', 'the bundle is not JSON', { cause })
-  }
+  const parsed = parseJson(Buffer.from(text))
+  if (parsed.ok) return parsed.value
+  const { pointer, code, detail } = parsed
+  throw marketplaceError('bundle_malformed', `the bundle is ${detail}`, { errors: [{ pointer, code, detail }] })
 }
 
 const signedOf = (bundle: unknown, signature: string | undefined, keyId: string | undefined): Signed => ({

@@ -2,7 +2,7 @@ import { uuidv7 } from 'uuidv7'
 import { digestOf, storeArtifact } from '../../platform/artifacts.ts'
 import { scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
-import { execute, row, rows, type Tx } from '../../platform/db.ts'
+import { execute, row, type Tx } from '../../platform/db.ts'
 import { parseDocument } from '../../platform/document.ts'
 import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
@@ -10,6 +10,7 @@ import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
+import { signersOf } from './signers.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
 import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload } from './upload-body.ts'
@@ -25,8 +26,9 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     const scope = scopeOf(call.principal)
     const { bytes, mediaType, signed } = await readUpload(call)
     const now = deps.now()
-    const own = await deps.db.transaction((tx) => validKeys(tx, org, now), { scope })
-    const signature = await verifySignature(bytes, signed, { own, foreign: foreignKeys })
+    const own = await deps.db.transaction((tx) => signersOf(tx, org), { scope })
+    const signers = { ...own, foreign: foreignKeys }
+    const signature = await verifySignature(bytes, signed, { signers, root: deps.trustRoot, receivedAt: now })
     const { wpk, format } = readWpk(bytes, mediaType)
     const { name } = wpk.metadata
     const locks = [keyLock(wpkSubmitted.topic, name)]
@@ -67,8 +69,8 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     const stored = await row<VersionRow>(
       tx,
       `insert into marketplace.versions (org, id, name, version, digest, media_type, description, tags, safety_mode,
-         status, reason, key_id, signature_form, signature, submitted_at, due_at)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?) returning ${columns}`,
+         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
       [
         org,
         uuidv7(),
@@ -81,9 +83,10 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
         // A package that does not say it waits for a person is judged as one that does not.
         wpk.spec.safety?.mode ?? 'auto',
         'Waiting for the analyzer.',
-        signature.keyId,
+        signature.signer,
         signature.form,
         JSON.stringify(signature.stored),
+        signature.signedAt,
         now,
         due,
       ],
@@ -92,7 +95,7 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     fault('upload.after-version')
     const { id } = created
     const event = wpkSubmitted.create(
-      { id, org, name, version, digest, media_type: mediaType, key_id: signature.keyId },
+      { id, org, name, version, digest, media_type: mediaType, key_id: signature.signer },
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])
@@ -108,16 +111,6 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     maxBytes: MAX_UPLOAD_BYTES,
     handle,
   }
-}
-
-async function validKeys(tx: Tx, org: string, now: Date): Promise<PublicKey[]> {
-  const found = await rows<{ key_id: string; public_key: string; algorithm: PublicKey['algorithm'] }>(
-    tx,
-    `select key_id, public_key, algorithm from marketplace.signing_keys
-     where org = ? and valid_from <= ? and (revoked_at is null or revoked_at > ?) order by created_at desc`,
-    [org, now, now],
-  )
-  return found.map(({ key_id, public_key, algorithm }) => ({ keyId: key_id, pem: public_key, algorithm }))
 }
 
 function readWpk(bytes: Buffer, mediaType: string | undefined): { wpk: Wpk; format: string } {

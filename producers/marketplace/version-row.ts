@@ -24,6 +24,7 @@ export type VersionRow = {
   verdict: Verdict | null
   risk_score: string | null
   submitted_at: Date
+  signed_at: Date | null
   due_at: Date
   published_at: Date | null
   claimed_by: string | null
@@ -31,7 +32,7 @@ export type VersionRow = {
 }
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
-  signature_form, signature, verdict, risk_score, submitted_at, due_at, published_at, claimed_by, claimed_until`
+  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until`
 
 /** One version by id, locked when asked. What the scope does not see is answered like what does not exist. */
 export async function findVersion(tx: Tx, id: string, lock: '' | 'for update' = ''): Promise<VersionRow> {

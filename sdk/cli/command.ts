@@ -4,6 +4,8 @@ import type { DataApi } from './data-api.ts'
 /** Where a command reads and writes: data goes to `out`, talk to `say`. */
 export type Context = {
   api: DataApi
+  /** The marketplace. */
+  market: DataApi
   /** True when `--json` was given. */
   json: boolean
   out(text: string): Promise<void>

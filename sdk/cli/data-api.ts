@@ -21,13 +21,18 @@ export class ApiRefused extends Error {
 export class Unreachable extends Error {}
 
 /** `base` is the address of the service, `token` a bearer token or API key with the role `data`. */
-export function dataApi(base: string, token: string | undefined, signal: AbortSignal): DataApi {
+export function dataApi(
+  base: string,
+  token: string | undefined,
+  signal: AbortSignal,
+  setting = 'ATOM_DATA_API',
+): DataApi {
   async function send(method: string, path: string, body?: object): Promise<Response> {
     const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {}
     if (body) headers['content-type'] = 'application/json'
     const sent = { method, headers, signal, ...(body ? { body: JSON.stringify(body) } : {}) }
     const response = await fetch(new URL(path, base), sent).catch((cause: unknown) => {
-      throw new Unreachable(`${base} does not answer; is the data service running there? (ATOM_DATA_API)`, { cause })
+      throw new Unreachable(`${base} does not answer; is the service running there? (${setting})`, { cause })
     })
     if (!response.ok) throw await refusal(response)
     return response

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { auditCommands } from './audit.ts'
 import { type Command, type Context, EXIT, UsageError } from './command.ts'
 import { ApiRefused, dataApi, Unreachable } from './data-api.ts'
 import { deadLetterCommands } from './dead-letters.ts'
@@ -21,9 +22,11 @@ const commands: readonly Command[] = [
   ...groupCommands,
   ...replayCommands,
   ...projectionCommands,
+  ...auditCommands,
   ...receiptCommands,
 ]
 const DEFAULT_API = 'http://127.0.0.1:8090'
+const DEFAULT_MARKET = 'http://127.0.0.1:8050'
 
 /** Runs one command line and returns its exit code. Data goes to `out`, everything else to `say`. */
 export async function run(
@@ -52,6 +55,7 @@ export async function run(
       throw new UsageError(`expected ${command.positionals ?? 0} arguments, got ${positionals.length}`)
     const context: Context = {
       api: dataApi(env.ATOM_DATA_API ?? DEFAULT_API, env.ATOM_TOKEN, signal),
+      market: dataApi(env.MARKET_API ?? DEFAULT_MARKET, env.ATOM_TOKEN, signal, 'MARKET_API'),
       json: values.json === true,
       out,
       say,
@@ -85,7 +89,8 @@ function help(): string {
 
 ${lines.join('')}
 Data goes to standard output, everything else to standard error.
-Settings: ATOM_DATA_API (default ${DEFAULT_API}), ATOM_TOKEN (a token with the role data).
+Settings: ATOM_DATA_API (default ${DEFAULT_API}), MARKET_API for audit (default ${DEFAULT_MARKET}),
+ATOM_TOKEN (a token with the role data).
 Exit codes: 0 done, 1 refused, 2 not understood, 3 no answer, or one that was cut off.
 `
 }

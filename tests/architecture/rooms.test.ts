@@ -10,6 +10,8 @@ const LONG: Record<string, string> = {
   'tests/consumers/metering/scenarios.test.ts': 'one block for each public case, in the shapes of the file',
   'tests/platform/bus.contract.ts': 'one suite for both backends of the bus',
   'tests/platform/bus.kafka.db.test.ts': 'one real broker, started once, for all that is said of it',
+  'tests/producers/marketplace/trust/bundle.test.ts': 'one block for each form and each hostile bundle',
+  'tests/producers/marketplace/trust/keyless.test.ts': 'the same for signatures without a key',
   'tests/portal/web/page.test.ts': 'one browser, opened once, for every view of the page',
 }
 

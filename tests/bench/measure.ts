@@ -2,7 +2,7 @@
 export type Figure = {
   name: string
   value: number
-  unit: 'ratio' | 'ms' | 's' | 'MB' | 'M/s' | '% of a core' | 'per second'
+  unit: 'ratio' | 'ms' | 's' | 'MB' | 'M/s' | '% of a core' | 'per second' | '/s a core'
   hold: number
   aim?: number
   /** Whether more is better or less. */

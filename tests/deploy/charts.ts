@@ -19,7 +19,11 @@ export const expected = {
   'admin-portal': { portal: settingDefinitions.portPortal, data: settingDefinitions.portData },
 }
 export const chartNames = Object.keys(expected) as (keyof typeof expected)[]
-export const required = ['--set', 'database.existingSecret=atom-database', '--set', 'issuerKeySecret=atom-issuer']
+export const required = [
+  'database.existingSecret=atom-database',
+  'issuerKeySecret=atom-issuer',
+  'registryKeySecret=atom-registry',
+].flatMap((value) => ['--set', value])
 
 export type Manifest = {
   kind: string

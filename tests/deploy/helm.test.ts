@@ -141,7 +141,7 @@ describe('helm charts, rendered by helm', function () {
         expect(one(manifests, 'ServiceAccount')).to.include({ automountServiceAccountToken: false })
       })
 
-      it('takes the database address and the issuer key from Secrets, the key read-only', () => {
+      it('takes the database address and its keys from Secrets, the keys read-only', () => {
         const pod = podOf(helm.render(chart))
         const [container] = pod.containers
         expect(container?.env).to.deep.equal([
@@ -152,6 +152,10 @@ describe('helm charts, rendered by helm', function () {
         const volume = pod.volumes.find(({ name }) => name === 'issuer-key')
         expect(volume?.secret?.secretName).to.equal('atom-issuer')
         expect(volume?.secret?.items).to.deep.equal([{ key: 'issuer.json', path: 'issuer.json' }])
+        const registry = pod.volumes.find(({ name }) => name === 'registry-key')?.secret?.secretName
+        expect([mounts['/var/lib/atom/keys/marketplace']?.readOnly, registry]).to.deep.equal(
+          chart === 'marketplace' ? [true, 'atom-registry'] : [undefined, undefined],
+        )
         for (const path of ['/var/lib/atom', '/tmp'])
           expect(pod.volumes.find(({ name }) => name === mounts[path]?.name)).to.have.property('emptyDir')
       })
@@ -218,7 +222,8 @@ describe('helm charts, rendered by helm', function () {
         })
 
       it('refuses to render without its Secrets', () => {
-        for (const missing of ['database.existingSecret', 'issuerKeySecret']) {
+        const own = chart === 'marketplace' ? ['registryKeySecret'] : []
+        for (const missing of ['database.existingSecret', 'issuerKeySecret', ...own]) {
           const { status, stderr } = helm.template(chart, '--set', `${missing}=`)
           expect(status, missing).not.to.equal(0)
           expect(stderr).to.include(missing)

@@ -8,16 +8,17 @@ import type { ApiScope, Role } from '../../platform/auth/principal.ts'
 import { openTokenIssuer } from '../../platform/auth/tokens.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { execute } from '../../platform/db.ts'
-import { readPublicKey } from '../../producers/marketplace/trust/public-key.ts'
+import { type PublicKey, readPublicKey } from '../../producers/marketplace/trust/public-key.ts'
 import type { TestDatabase } from './database.ts'
 
 export type SigningKey = { keyId: string; privateKey: KeyObject; pem: string }
+export type KeyKind = 'P-256' | 'P-384' | 'ed25519' | 'rsa'
 export type Organisations = {
   authenticate: Authenticate
   token(org: string, ...roles: Role[]): Promise<string>
   apiKey(org: string, ...scopes: ApiScope[]): Promise<string>
   /** A new key pair, registered for `org` unless that is null. */
-  signingKey(org: string | null, kind?: 'P-256' | 'rsa'): Promise<SigningKey>
+  signingKey(org: string | null, kind?: KeyKind): Promise<SigningKey>
   close(): Promise<void>
 }
 
@@ -49,11 +50,7 @@ export async function openOrganisations(
     apiKey: async (org, ...scopes) =>
       (await app.transaction((tx) => createApiKey(tx, org, scopes, now()), { scope: { org, operator: false } })).key,
     async signingKey(org, kind = 'P-256') {
-      const { publicKey, privateKey } =
-        kind === 'rsa'
-          ? generateKeyPairSync('rsa', { modulusLength: 2048 })
-          : generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      const { keyId, pem, algorithm } = readPublicKey(publicKey.export({ format: 'pem', type: 'spki' }).toString())
+      const { keyId, pem, algorithm, privateKey } = newKey(kind)
       if (org !== null)
         await app.transaction(
           (tx) =>
@@ -69,4 +66,15 @@ export async function openOrganisations(
     },
     close: () => rm(folder, { recursive: true, force: true }),
   }
+}
+
+/** A key pair that is nobody's yet. */
+export function newKey(kind: KeyKind = 'P-256'): SigningKey & { algorithm: PublicKey['algorithm'] } {
+  const { publicKey, privateKey } =
+    kind === 'rsa'
+      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+      : kind === 'ed25519'
+        ? generateKeyPairSync('ed25519')
+        : generateKeyPairSync('ec', { namedCurve: kind })
+  return { ...readPublicKey(publicKey.export({ format: 'pem', type: 'spki' }).toString()), privateKey }
 }

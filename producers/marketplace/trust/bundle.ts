@@ -1,104 +1,124 @@
-import { createHash, createPublicKey } from 'node:crypto'
-import { bundleFromJSON } from '@sigstore/bundle'
-import { toSignedEntity, Verifier } from '@sigstore/verify'
+import { createHash } from 'node:crypto'
 import { pointerStep } from '../../../platform/document-problem.ts'
-import { messageOf } from '../../../platform/errors.ts'
 import { marketplaceError } from '../errors.ts'
-import type { PublicKey } from './public-key.ts'
+import { bundleShape } from './bundle-shape.ts'
+import { isOldBundle, withOldBundleAsNew } from './old-bundle.ts'
+import { withPlainEntries } from './plain-entries.ts'
+import { preAuthEncoding } from './pre-auth-encoding.ts'
+import { malformed } from './shape.ts'
+import type { Hash } from './signed-by.ts'
+import { checkStatement } from './statement.ts'
 import { strictBase64 } from './strict-base64.ts'
 
-/** Exact strings: the library takes any media type that merely looks like one. */
-const MEDIA_TYPES = ['application/vnd.dev.sigstore.bundle.v0.3+json']
-/** A thousand repeated timestamps held the library for seconds; one of each is all a real bundle has. */
-const MAX_ENTRIES = 1
-export const MAX_BUNDLE_BYTES = 64_000
-
-export type KeyBundle = { hint: string; json: object }
-
-/** The parts of a Sigstore v0.3 key bundle that the library leaves unchecked. Throws `bundle_malformed`. */
-export function readKeyBundle(value: unknown, bytes: Uint8Array): KeyBundle {
-  const bundle = members(value, '', ['mediaType', 'verificationMaterial', 'messageSignature', 'dsseEnvelope'])
-  if (!MEDIA_TYPES.includes(bundle.mediaType as string))
-    throw malformed('/mediaType', `must be ${MEDIA_TYPES.join(' or ')}`)
-  if ('dsseEnvelope' in bundle)
-    throw malformed('/dsseEnvelope', 'a package is signed with a message signature (cosign sign-blob)')
-  const material = members(bundle.verificationMaterial, '/verificationMaterial', [
-    'publicKey',
-    'tlogEntries',
-    'timestampVerificationData',
-  ])
-  const { hint } = members(material.publicKey, '/verificationMaterial/publicKey', ['hint'])
-  if (typeof hint !== 'string' || !strictBase64(hint))
-    throw malformed('/verificationMaterial/publicKey/hint', 'must be base64 of the SHA-256 of the public key')
-  fewEntries(material.tlogEntries, '/verificationMaterial/tlogEntries')
-  if (material.timestampVerificationData !== undefined) {
-    const at = '/verificationMaterial/timestampVerificationData'
-    fewEntries(members(material.timestampVerificationData, at, ['rfc3161Timestamps']).rfc3161Timestamps, at)
-  }
-  checkMessageSignature(bundle.messageSignature, bytes)
-  return { hint, json: bundle }
+/** A bundle whose form was checked and which speaks of the given bytes; that somebody signed it is still to be shown. */
+export type ReadBundle = {
+  /** As sent. */
+  stored: object
+  /** In Sigstore's form, which cosign's old one was brought into. */
+  json: object
+  /** The key it names; null when a certificate signed, undefined when it names none (cosign's old form). */
+  hint: string | null | undefined
+  /** What the signature is over: the bytes, or the envelope with its statement about them. */
+  signed: Buffer
+  signature: Buffer
+  /** The hash the bundle names; undefined when the key's own is meant. */
+  hash: Hash | undefined
+  /** Whether log entries or timestamps are there to be verified. */
+  hasEvidence: boolean
+  /** What a log entry is about: the bytes, or the payload of the envelope; one of kind hashedrekord is about `signed`. */
+  payload: Buffer
 }
 
-/** Whether the bundle's signature is by `key` over exactly `bytes`; without log or timestamp, so offline. */
-export function verifyKeyBundle(bundle: KeyBundle, bytes: Buffer, key: PublicKey): boolean {
-  const trust = {
-    certificateAuthorities: [],
-    timestampAuthorities: [],
-    tlogs: [],
-    ctlogs: [],
-    publicKey: () => ({ publicKey: createPublicKey(key.pem), validFor: () => true }),
+type Json = {
+  verificationMaterial: {
+    publicKey?: { hint: string } | null
+    certificate?: object | null
+    x509CertificateChain?: object | null
+    tlogEntries?: unknown[] | null
+    timestampVerificationData?: { rfc3161Timestamps?: unknown[] | null } | null
   }
-  let parsed: ReturnType<typeof bundleFromJSON>
-  try {
-    parsed = bundleFromJSON(bundle.json)
-  } catch (cause) {
-    throw malformed('', messageOf(cause))
-  }
-  try {
-    new Verifier(trust, { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: 0 }).verify(
-      toSignedEntity(parsed, bytes),
-    )
-    return true
-  } catch {
-    // Every throw of the library means the same: this bundle does not prove what it says.
-    return false
+  messageSignature?: { messageDigest: { algorithm: keyof typeof HASHES; digest: string }; signature: string } | null
+  dsseEnvelope?: { payload: string; payloadType: string; signatures: { sig: string; keyid?: string | null }[] } | null
+}
+
+const HASHES = { SHA2_256: 'sha256', SHA2_384: 'sha384', SHA2_512: 'sha512' } as const satisfies Record<string, Hash>
+
+/**
+ * Reads a bundle and checks what the library leaves unchecked: exact media types and members, strict base64, one
+ * content, one signer, and that it speaks of `bytes`. Throws `bundle_malformed`, or `signature_invalid` for other bytes.
+ */
+export function readBundle(value: unknown, bytes: Uint8Array): ReadBundle {
+  const isOld = isOldBundle(value)
+  const json = isOld ? withOldBundleAsNew(value, bytes) : (value as object)
+  oneContent(json)
+  bundleShape(json, '')
+  const bundle = withPlainEntries(json as Json)
+  const { publicKey, certificate, x509CertificateChain, tlogEntries, timestampVerificationData } =
+    bundle.verificationMaterial
+  exactlyOne({ publicKey, certificate, x509CertificateChain }, '/verificationMaterial')
+  const hint = publicKey?.hint ?? null
+  const timestamps = timestampVerificationData?.rfc3161Timestamps ?? []
+  return {
+    stored: value as object,
+    json: bundle,
+    hint: isOld && hint !== null ? undefined : hint,
+    hasEvidence: (tlogEntries ?? []).length + timestamps.length > 0,
+    ...(bundle.messageSignature
+      ? // The old form names no hash, so its digest is ours.
+        { ...readMessage(bundle.messageSignature, bytes), ...(isOld ? { hash: undefined } : {}) }
+      : readEnvelope(bundle.dsseEnvelope as NonNullable<Json['dsseEnvelope']>, bytes, hint)),
   }
 }
 
-function checkMessageSignature(value: unknown, bytes: Uint8Array): void {
-  const at = '/messageSignature'
-  const { messageDigest, signature } = members(value, at, ['messageDigest', 'signature'])
-  if (typeof signature !== 'string' || !strictBase64(signature))
-    throw malformed(`${at}/signature`, 'must be base64 without anything else in it')
-  const { algorithm, digest } = members(messageDigest, `${at}/messageDigest`, ['algorithm', 'digest'])
-  if (algorithm !== 'SHA2_256') throw malformed(`${at}/messageDigest/algorithm`, 'must be SHA2_256')
-  if (typeof digest !== 'string' || !strictBase64(digest))
-    throw malformed(`${at}/messageDigest/digest`, 'must be base64 without anything else in it')
-  // The library never compares the stated digest with the bytes when there is no log entry.
-  if (digest !== createHash('sha256').update(bytes).digest('base64'))
+type Content = Pick<ReadBundle, 'signed' | 'signature' | 'hash' | 'payload'>
+
+function readMessage({ messageDigest, signature }: NonNullable<Json['messageSignature']>, bytes: Uint8Array): Content {
+  const hash = HASHES[messageDigest.algorithm]
+  // Without a log entry the library never compares the stated digest with the bytes.
+  if (messageDigest.digest !== createHash(hash).update(bytes).digest('base64'))
     throw marketplaceError('signature_invalid', 'the bundle was made for other bytes', {
       errors: [
-        { pointer: `${at}/messageDigest/digest`, code: 'digest_mismatch', detail: 'is not the SHA-256 of the content' },
+        {
+          pointer: '/messageSignature/messageDigest/digest',
+          code: 'digest_mismatch',
+          detail: 'is not the hash of the content',
+        },
       ],
     })
+  const signed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return { signed, payload: signed, signature: decoded(signature), hash }
 }
 
-function members(value: unknown, pointer: string, allowed: readonly string[]): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(pointer, 'must be an object')
-  for (const name of Object.keys(value))
-    if (!allowed.includes(name)) throw malformed(pointer + pointerStep(name), 'is not part of a key bundle')
-  return value as Record<string, unknown>
+function readEnvelope(
+  { payload, payloadType, signatures }: NonNullable<Json['dsseEnvelope']>,
+  bytes: Uint8Array,
+  hint: string | null,
+): Content {
+  const [one] = signatures as [{ sig: string; keyid?: string | null }]
+  if (one.keyid && hint !== null && one.keyid !== hint)
+    throw malformed('/dsseEnvelope/signatures/0/keyid', 'must be the hint of the public key')
+  const statement = decoded(payload)
+  checkStatement(statement, bytes)
+  return {
+    signed: preAuthEncoding(payloadType, statement),
+    payload: statement,
+    signature: decoded(one.sig),
+    hash: undefined,
+  }
 }
 
-function fewEntries(value: unknown, pointer: string): void {
-  const entries = value === undefined ? [] : value
-  const isObject = (entry: unknown) => typeof entry === 'object' && entry !== null
-  if (Array.isArray(entries) && entries.length <= MAX_ENTRIES && entries.every(isObject)) return
-  throw malformed(pointer, `must be a list of at most ${MAX_ENTRIES} object`)
+/** Before anything inside is looked at: with two, which of them was meant is anybody's guess. */
+function oneContent(json: object): void {
+  const { messageSignature, dsseEnvelope } = (json ?? {}) as Partial<Json>
+  if (typeof json === 'object') exactlyOne({ messageSignature, dsseEnvelope }, '')
 }
 
-function malformed(pointer: string, detail: string) {
-  return marketplaceError('bundle_malformed', `${pointer || 'the bundle'} ${detail}`, {
-    errors: [{ pointer, code: 'bundle_malformed', detail }],
-  })
+function exactlyOne(choices: Record<string, unknown>, pointer: string): void {
+  const there = Object.keys(choices).filter((name) => choices[name] !== undefined && choices[name] !== null)
+  if (there.length === 1) return
+  const [, second] = there
+  if (second === undefined) throw malformed(pointer, `must have one of ${Object.keys(choices).join(', ')}`)
+  throw malformed(pointer + pointerStep(second), `is there beside ${there[0]}; one of them must go`)
 }
+
+const decoded = (text: string): Buffer => strictBase64(text) as Buffer

@@ -4,10 +4,12 @@ import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { type Handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
+import { publicTrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
 import { type Billing, openBilling, perUnit, type Record_ } from '../../consumers/metering/fixture.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Change, packageBytes, uploadOf } from '../../support/packages.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { registryKey } from '../../support/registry-key.ts'
 import { startService } from '../../support/service.ts'
 import type { RecordedEvent, RecordedLog } from './recorded-log.ts'
 import { CREDIT_REASON } from './replay.ts'
@@ -63,7 +65,15 @@ async function openMarket({ database, organisations, deps, clock }: Billing) {
   const dbFor = (group: string) => database.as(`atom_${group}`)
   const bus = openEmbeddedBus({ server: database.server, log, appender: app, dbFor })
   const analyzer = await openAnalyzer()
-  const market = { db: app, wake: bus.wake, now: clock, publicUrl: () => 'http://market.test', reviewTargetHours: 24 }
+  const market = {
+    db: app,
+    wake: bus.wake,
+    now: clock,
+    publicUrl: () => 'http://market.test',
+    reviewTargetHours: 24,
+    trustRoot: publicTrustRoot,
+    registryKey: registryKey(),
+  }
   const routes = marketplaceRoutes(market, dbFor('marketplace'))
   const service = await startService(routes, organisations.authenticate)
   const start = (group: string, handlers: readonly Handler[]) =>

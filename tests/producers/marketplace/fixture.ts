@@ -6,6 +6,8 @@ import { emit, ok } from '../../../platform/bus/outcome.ts'
 import { handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
+import { keepRecord } from '../../../producers/marketplace/record/keep-record.ts'
+import { publicTrustRoot, type TrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
 import type { Verdict } from '../../../schemas/verdict.ts'
@@ -15,6 +17,7 @@ import { eventually } from '../../support/eventually.ts'
 import { openOrganisations, type SigningKey } from '../../support/organisations.ts'
 import { type Change, packageBytes, uploadOf } from '../../support/packages.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { registryKey } from '../../support/registry-key.ts'
 import { type CallOptions, type Json, type Reply, startService } from '../../support/service.ts'
 
 export type Problem = { code: string; detail: string; errors: { pointer: string; code: string }[] }
@@ -29,15 +32,24 @@ export type Uploaded = {
 }
 
 /** The marketplace as a service on a database of its own, with two partners, a tenant's view and two reviewers. */
-export async function openMarketplace() {
+export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRoot) {
   const clock = testClock('2026-11-02T10:00:00Z')
   const database: TestDatabase = await freshDatabase()
   const organisations = await openOrganisations(database, ['demo', 'acme'], clock)
   const app = database.as('atom_app')
   const all = database.as('atom_marketplace')
   const { log, lines } = recordingLog()
+  const key = registryKey()
   const bus = openEmbeddedBus({ server: database.server, log, appender: app, dbFor: () => all })
-  const deps = { db: app, wake: bus.wake, now: clock, publicUrl: () => 'http://market.test', reviewTargetHours: 24 }
+  const deps = {
+    db: app,
+    wake: bus.wake,
+    now: clock,
+    publicUrl: () => 'http://market.test',
+    reviewTargetHours: 24,
+    trustRoot,
+    registryKey: key,
+  }
   const service = await startService(marketplaceRoutes(deps, all), organisations.authenticate)
   const token = async (org: string, ...roles: Role[]) => organisations.token(org, ...roles)
   const tokens = {
@@ -110,6 +122,9 @@ export async function openMarketplace() {
     )
   }
 
+  /** Signs and records what happened so far. */
+  const keepRecordNow = () => keepRecord({ db: all, key, now: clock })
+
   const statusBecomes = (id: string, status: string) =>
     eventually(`${id} is ${status}`, async () => {
       const { body } = await call('GET', `/wpk/${id}`, { as: tokens.admin })
@@ -129,6 +144,8 @@ export async function openMarketplace() {
     stored,
     judging,
     statusBecomes,
+    registryKey: key,
+    keepRecord: keepRecordNow,
     async close() {
       await Promise.all(consumers.map((one) => one.stop()))
       await service.close()

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { probeApprovals, probeSignatures } from '../../../producers/marketplace/policy-probes.ts'
+import { publicTrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
 import { recordSha256 } from '../../../producers/marketplace/version-row.ts'
 import { eventually } from '../../support/eventually.ts'
 import { packageBytes, uploadOf } from '../../support/packages.ts'
@@ -145,7 +146,7 @@ describe('producers/marketplace: reviews', () => {
 
   it('keeps P-2 and P-3, as their probes see', async () => {
     const all = market.database.as('atom_marketplace')
-    expect(await probeSignatures(all)()).to.include({ status: 'compliant' })
+    expect(await probeSignatures(all, publicTrustRoot)()).to.include({ status: 'compliant' })
     expect(await probeApprovals(all)()).to.include({ status: 'compliant' })
     await owner("update marketplace.versions set safety_mode = 'auto' where name = 'harmless' and version = '1.1.0'")
     expect(await probeApprovals(all)()).to.include({ status: 'violated' })
@@ -153,7 +154,7 @@ describe('producers/marketplace: reviews', () => {
     await owner(
       "update platform.artifacts a set bytes = bytes || 'x'::bytea from marketplace.versions v where v.digest = a.digest and v.name = 'harmless' and v.version = '1.3.0'",
     )
-    const broken = await probeSignatures(all)().catch((error: Problem) => ({ status: error.code }))
+    const broken = await probeSignatures(all, publicTrustRoot)().catch((error: Problem) => ({ status: error.code }))
     expect(broken).to.include({ status: 'signature_invalid' })
   })
 

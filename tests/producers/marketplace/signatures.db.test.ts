@@ -165,10 +165,10 @@ describe('producers/marketplace: signatures', () => {
         'signature_invalid',
       ],
       [
-        'a bundle of an older format',
+        'a bundle of a format that does not exist',
         () =>
           bundle((one) => {
-            one.mediaType = 'application/vnd.dev.sigstore.bundle+json;version=0.2'
+            one.mediaType = 'application/vnd.dev.sigstore.bundle+json;version=0.4'
           }),
         'bundle_malformed',
         '/mediaType',
@@ -199,13 +199,12 @@ describe('producers/marketplace: signatures', () => {
         '/dsseEnvelope',
       ],
       [
-        'a bundle with a certificate instead of a key',
+        'a bundle with a certificate that is none',
         () =>
           bundle((one) => {
             Object.assign(one, { verificationMaterial: { certificate: { rawBytes: 'AA==' } } })
           }),
         'bundle_malformed',
-        '/verificationMaterial/certificate',
       ],
       [
         'a bundle without a key',
@@ -214,7 +213,7 @@ describe('producers/marketplace: signatures', () => {
             Object.assign(one, { verificationMaterial: {} })
           }),
         'bundle_malformed',
-        '/verificationMaterial/publicKey',
+        '/verificationMaterial',
       ],
       [
         'a bundle with many log entries',
@@ -229,16 +228,16 @@ describe('producers/marketplace: signatures', () => {
         'a bundle with many timestamps',
         () =>
           bundle((one) => {
-            Object.assign(one.verificationMaterial, { timestampVerificationData: { rfc3161Timestamps: [{}, {}] } })
+            Object.assign(one.verificationMaterial, { timestampVerificationData: { rfc3161Timestamps: [{}, {}, {}] } })
           }),
         'bundle_malformed',
-        '/verificationMaterial/timestampVerificationData',
+        '/verificationMaterial/timestampVerificationData/rfc3161Timestamps',
       ],
       [
         'a bundle with another digest algorithm',
         () =>
           bundle((one) => {
-            one.messageSignature.messageDigest.algorithm = 'SHA2_512'
+            one.messageSignature.messageDigest.algorithm = 'SHA1'
           }),
         'bundle_malformed',
         '/messageSignature/messageDigest/algorithm',

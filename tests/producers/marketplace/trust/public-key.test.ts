@@ -28,11 +28,17 @@ describe('producers/marketplace/trust: public keys', () => {
     expect(readPublicKey(pkcs1)).to.deep.equal(readPublicKey(pem(rsa)))
   })
 
+  it('takes P-384 and Ed25519', () => {
+    const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).publicKey
+    expect(readPublicKey(pem(p384)).algorithm).to.equal('ecdsa-p384')
+    expect(readPublicKey(pem(generateKeyPairSync('ed25519').publicKey)).algorithm).to.equal('ed25519')
+  })
+
   const refused: [string, () => string][] = [
     ['a private key', () => pem(p256.privateKey, 'pkcs8')],
     ['an RSA key of 1024 bits', () => pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)],
-    ['another curve', () => pem(generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).publicKey)],
-    ['Ed25519', () => pem(generateKeyPairSync('ed25519').publicKey)],
+    ['another curve', () => pem(generateKeyPairSync('ec', { namedCurve: 'secp521r1' }).publicKey)],
+    ['Ed448', () => pem(generateKeyPairSync('ed448').publicKey)],
     ['a certificate', () => '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
     ['junk in the PEM', () => '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n'],
     ['nothing', () => ''],

@@ -57,7 +57,7 @@ describe('parseShell', () => {
   for (const [title, text] of [
     ['open substitutions', '$('.repeat(100_000)],
     ['open quotes', '\'"'.repeat(100_000)],
-    ['groups', '(a)|'.repeat(50_000)],
+    ['groups', '(a)|'.repeat(20_000)],
     ['here-documents', '<<E\n'.repeat(50_000)],
     ['closing signs', '))}} ;;'.repeat(30_000)],
   ] as const) {

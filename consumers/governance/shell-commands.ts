@@ -1,4 +1,6 @@
+import { codeWords } from './downloads.ts'
 import { type Command, type Pipeline, parseShell, type Script, type Word } from './shell.ts'
+import { staticOutput } from './shell-decoding.ts'
 
 export type Language = 'shell' | 'python' | 'node' | 'ruby' | 'perl' | 'php' | 'powershell' | 'other'
 
@@ -123,16 +125,26 @@ export function allPipelines(script: Script, depth = 0): Pipeline[] {
   return found
 }
 
-/** Text that a pipeline writes out itself and feeds to a shell: `cat <<EOF | sh`, `echo '...' | bash`. */
+/** Text that a pipeline writes out itself and feeds to a shell: `cat <<EOF | sh`, `echo '...' | base64 -d | bash`. */
 function pipedScripts(pipeline: Pipeline): string[] {
-  return pipeline.flatMap((command, index) => {
-    const next = pipeline[index + 1]
-    if (next === undefined || languageOf(invocation(next).name) !== 'shell') return []
-    const { name, args } = invocation(command)
-    if (command.heredoc !== null) return [command.heredoc]
-    return name === 'echo' || name === 'printf' ? [args.map((word) => word.text).join(' ')] : []
-  })
+  const shell = pipeline.findIndex((command, index) => index > 0 && languageOf(invocation(command).name) === 'shell')
+  const piped = shell === -1 ? null : staticOutput(pipeline.slice(0, shell))
+  return [
+    ...(piped === null ? [] : [piped.text]),
+    ...pipeline.flatMap((command) => codeWords(command).flatMap(writtenIn)),
+    ...pipeline.flatMap((command) =>
+      languageOf(invocation(command).name) === 'shell'
+        ? command.redirects
+            .filter(({ op }) => op === '<<<')
+            .flatMap(({ target }) => [target.text, ...writtenIn(target)])
+        : [],
+    ),
+  ]
 }
+
+/** What the substitutions in a word write when that is known: `eval "$(echo ... | base64 -d)"`. */
+const writtenIn = ({ substitutions, processes }: Word): string[] =>
+  [...substitutions, ...processes].flat().flatMap((inner) => staticOutput(inner)?.text ?? [])
 
 /** All words a command is made of: assignments, arguments, redirect targets. */
 export const wordsOf = (command: Command): Word[] => [

@@ -18,7 +18,14 @@ import { markExpressions } from './shell-expressions.ts'
 /** A word after quote removal; expansions stay as written. `quoted` is true when any part stood in quotes. */
 export type Word = { text: string; quoted: boolean; substitutions: Script[]; processes: Script[] }
 export type Redirect = { op: string; target: Word }
-export type Command = { words: Word[]; assignments: Word[]; redirects: Redirect[]; heredoc: string | null }
+/** One call. `captured` when its output goes into a substitution and not to where the script prints. */
+export type Command = {
+  words: Word[]
+  assignments: Word[]
+  redirects: Redirect[]
+  heredoc: string | null
+  captured: boolean
+}
 /** Commands joined by pipes, first to last. */
 export type Pipeline = Command[]
 export type Script = Pipeline[]
@@ -66,6 +73,7 @@ const plainCommand = (words: readonly string[]): Command => ({
   assignments: [],
   redirects: [],
   heredoc: null,
+  captured: false,
 })
 
 const statements = (reader: Reader, list: readonly Statement[]): Script =>
@@ -214,10 +222,17 @@ type Nested = { commands: readonly Statement[]; source?: string } | undefined
 const nested = (reader: Reader, script: Nested): Script =>
   script === undefined
     ? []
-    : statements(
-        { source: script.source ?? reader.source, restore: reader.restore, depth: reader.depth + 1 },
-        script.commands,
+    : captured(
+        statements(
+          { source: script.source ?? reader.source, restore: reader.restore, depth: reader.depth + 1 },
+          script.commands,
+        ),
       )
+
+function captured(script: Script): Script {
+  for (const command of script.flat()) command.captured = true
+  return script
+}
 
 /** The scripts in substitutions anywhere below a node. */
 function nestedIn(reader: Reader, node: SyntaxNode): Pick<Word, 'substitutions' | 'processes'> {

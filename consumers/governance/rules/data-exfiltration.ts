@@ -25,6 +25,9 @@ export const dataExfiltration: Rule = {
   id: 'WPK-P1-004',
   version: 1,
   name: 'data exfiltration',
+  severity: 'critical',
+  about:
+    'Secrets, credential files, the environment or encoded data that flow to a receiver outside, along pipes, files and variables of the handlers in their order. One read or one send alone is silent, and so are declared alert hosts and private addresses.',
   remediation: 'Send only what the receiver needs, to a host that the package declares.',
   hygiene: false,
   check: (view) => {

@@ -13,6 +13,9 @@ export const hardCodedSecret: Rule = {
   id: 'WPK-P1-001',
   version: 1,
   name: 'hard-coded secret',
+  severity: 'critical',
+  about:
+    'Values in the forms that issuers publish (tokens, private keys), and random-looking values under the name of a secret, in commands, environment, headers and manifests. References, ids, digests and stand-ins are silent. Messages show the first characters only.',
   remediation: 'Revoke the secret, keep the new one in Vault and refer to it by name.',
   hygiene: false,
   check: (view) => view.facts.flatMap(secretsOf),

@@ -19,6 +19,9 @@ export const remoteScriptExecuted: Rule = {
   id: 'WPK-P2-005',
   version: 1,
   name: 'remote script executed',
+  severity: 'high',
+  about:
+    'A download that is executed: piped into an interpreter, evaluated, or saved and run. A check of its sha256 or signature between the two makes it low; a download that is only stored or read is silent.',
   remediation: 'Put the script into the package or an image pinned by digest, or check its sha256 before it runs.',
   hygiene: false,
   check: (view) => view.facts.filter((fact) => fact.kind === 'command').flatMap(executedDownloads),

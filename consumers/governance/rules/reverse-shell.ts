@@ -14,6 +14,9 @@ export const reverseShell: Rule = {
   id: 'WPK-P3-005',
   version: 1,
   name: 'reverse shell or tunnel',
+  severity: 'critical',
+  about:
+    'A shell connected to the network (`/dev/tcp`, `nc -e`, fifos, sockets of scripts) and tunnels for one. A port test or a plain client is silent.',
   remediation: 'Remove it; a package has no reason to hand a shell to a network peer.',
   hygiene: false,
   check: (view) => view.facts.filter((fact) => fact.kind === 'command').flatMap(shellsOf),

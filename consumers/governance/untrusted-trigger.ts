@@ -22,12 +22,14 @@ export const runsForStrangers = (view: PackageView): boolean => eventsOf(view).s
 export const startedFromOutside = (view: PackageView): boolean => eventsOf(view).some((event) => OUTSIDE.test(event))
 
 /** The facts that fetch what a stranger sent: a checkout of its commit, `gh pr checkout`, a fetch of its reference. */
-export const fetchesSubmission = (view: PackageView): Fact[] =>
-  view.facts.filter(({ kind, name, bare, handler }) => {
-    if (handler < 0 || !SUBMISSION.test(bare)) return false
-    if (kind !== 'command') return /^(?:ref|repository|commit|branch|revision|run[-_]id)$/.test(name)
-    return /\b(?:git\s+(?:fetch|checkout|pull|clone|merge|switch|worktree)|gh pr checkout)\b/.test(bare)
-  })
+export const fetchesSubmission = (view: PackageView): Fact[] => view.facts.filter(isSubmissionFetch)
+
+/** True for a fact that fetches what a stranger sent. */
+export function isSubmissionFetch({ kind, name, bare, handler }: Fact): boolean {
+  if (handler < 0 || !SUBMISSION.test(bare)) return false
+  if (kind !== 'command') return /^(?:ref|repository|commit|branch|revision|run[-_]id)$/.test(name)
+  return /\b(?:git\s+(?:fetch|checkout|pull|clone|merge|switch|worktree)|gh pr checkout)\b/.test(bare)
+}
 
 const BUILDS =
   /^(?:npm|pnpm|yarn|bun|npx|make|cmake|gradle|gradlew|mvn|mvnw|pip3?|python3?|node|tox|pytest|pylint|pre-commit|cargo|go|bundle|rake|ruby|composer|php|dotnet|docker|docker-compose|msbuild|bash|sh|terraform|ansible-playbook|sbt|ant|poetry|uv|just|task|eslint|mkdocs|goreleaser)$/

@@ -86,7 +86,7 @@ function undeclared(view: PackageView): Finding[] {
     {
       pointer: wpk.spec.validation === undefined ? '/spec' : '/spec/validation',
       severity: 'medium',
-      confidence: 'medium',
+      confidence: 'low',
       message,
       matched: message,
     },

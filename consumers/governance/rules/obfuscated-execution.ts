@@ -7,10 +7,15 @@ import type { Call, CodePattern } from './matching.ts'
 import { findingAt, inCode, inCommands, sign } from './matching.ts'
 import type { Finding, Rule } from './rule.ts'
 
-const RUNS = String.raw`\b(?:exec|eval|Function|execScript|instance_eval|class_eval|module_eval|run_code|Invoke-Expression|iex|runInThisContext|runInNewContext)\b`
+// A method of that name on some object runs nothing (`pattern.exec`, `model.eval`); on these it does.
+const RUNS = String.raw`(?<![\w.$])(?:(?:Kernel|binding|globalThis|window|global|builtins|__builtins__|vm|self)\.)?(?:exec|eval|Function|execScript|instance_eval|class_eval|module_eval|run_code|Invoke-Expression|iex|runInThisContext|runInNewContext)\b`
 const DECODES = String.raw`(?:b(?:64|32|85)decode|a85decode|decode64|atob\s?\(|fromhex|unhexlify|decompress|fromCharCode|fromCodePoint|base64_decode|gzinflate|str_rot13|marshal\.loads|FromBase64String|rot_?13|\.decode\(|bytes\(\[|Buffer\.from\([^\n)]{0,400}["'](?:base64|hex)["'])`
 const MANY_ESCAPES = String.raw`(?:\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[0-7]{3}){3}`
 const CODE: readonly CodePattern[] = [
+  {
+    pattern: /(?:["'`][A-Za-z0-9+/]{200,20000}={0,2}["'`][\s\S]{0,200}?){3}/,
+    sign: sign('the code carries several encoded blocks', 'medium', 'low'),
+  },
   {
     pattern: new RegExp(String.raw`${RUNS}\s{0,3}\(?[^\n;]{0,160}${DECODES}`),
     sign: sign('decoded text is executed', 'high', 'high'),
@@ -63,7 +68,7 @@ const CODE: readonly CodePattern[] = [
   },
   {
     pattern:
-      /-(?:e|enc|encodedcommand)\s{1,4}[A-Za-z0-9+/=]{40}|-w(?:indowstyle)?\s{1,4}hidden[^\n]{0,200}(?:iex|DownloadString|-enc|DownloadFile)/i,
+      /-(?:e|enc|encodedcommand)\s{1,4}[A-Za-z0-9+/=]{40}|-w[a-z]{0,11}\s{1,4}hidden[^\n]{0,200}(?:iex|DownloadString|-enc|DownloadFile)/i,
     sign: sign('an encoded command is executed', 'high', 'high'),
   },
 ]

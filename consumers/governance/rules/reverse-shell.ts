@@ -1,5 +1,7 @@
 import type { Fact } from '../facts.ts'
+import { hostOf, isAddress, isCollector, isCover, isLocalHost, urlsIn } from '../hosts.ts'
 import { excerpt } from '../masking.ts'
+import type { PackageView } from '../package-view.ts'
 import type { Command, Pipeline } from '../shell.ts'
 import type { InlineCode } from '../shell-commands.ts'
 import { invocation, languageOf, pipelineText } from '../shell-commands.ts'
@@ -16,10 +18,13 @@ export const reverseShell: Rule = {
   name: 'reverse shell or tunnel',
   severity: 'critical',
   about:
-    'A shell connected to the network (`/dev/tcp`, `nc -e`, fifos, sockets of scripts) and tunnels for one. A port test or a plain client is silent.',
+    'A shell connected to the network (`/dev/tcp`, `nc -e`, fifos, sockets of scripts) tunnels for one, and addresses of services at which programs meet who directs them (request bins, shorteners, chat webhooks). A port test or a plain client is silent.',
   remediation: 'Remove it; a package has no reason to hand a shell to a network peer.',
   hygiene: false,
-  check: (view) => view.facts.filter((fact) => fact.kind === 'command').flatMap(shellsOf),
+  check: (view) =>
+    view.facts
+      .filter((fact) => fact.kind === 'command')
+      .flatMap((fact) => [...shellsOf(fact), ...meetingPoints(fact, view)]),
 }
 
 function shellsOf(fact: Fact): Finding[] {
@@ -43,6 +48,21 @@ function shellsOf(fact: Fact): Finding[] {
     found.push(finding(fact, code.text, 'high', 'code connects a shell to a socket'))
   }
   return found
+}
+
+/** Addresses of services at which programs and their masters meet; a declared alert of the package is none. */
+function meetingPoints(fact: Fact, view: PackageView): Finding[] {
+  const urls = urlsIn(fact.bare.slice(0, 200_000)).filter((url) => !view.alertHosts.has(hostOf(url) ?? ''))
+  const seen = (url: string): 'medium' | 'low' | null => {
+    const host = hostOf(url) ?? ''
+    if (isCollector(host)) return 'medium'
+    return isCover(host) || (fact.code.length > 0 && isAddress(host) && !isLocalHost(host)) ? 'low' : null
+  }
+  return firstOf(urls, (url) => seen(url) !== null).map((url) => ({
+    ...finding(fact, url, 'medium', 'a service is used at which programs meet who directs them'),
+    severity: 'medium' as const,
+    confidence: seen(url) ?? 'low',
+  }))
 }
 
 const finding = (fact: Fact, text: string, confidence: 'high' | 'medium', what: string): Finding => ({

@@ -7,7 +7,7 @@ const RUNNER_FILE = /GITHUB_(?:ENV|PATH)\b|\bBASH_ENV\b/
 const FROM_OUTSIDE =
   /\$\{\{\s{0,4}(?:github\.event\.|github\.head_ref|steps\.[\w-]{1,40}\.outputs\.|inputs\.)|\$\{?(?:PR_|TITLE|BODY|COMMENT|BRANCH_NAME|HEAD_REF)/
 const INPUT = String.raw`(?:input\(|raw_input\(|sys\.argv|gets\b|params\[|request\.(?:args|form|body|query|json|params|GET|POST)|req\.(?:body|query|params)|process\.argv|\$_(?:GET|POST|REQUEST)|STDIN\.read|sys\.stdin)`
-const EVAL = String.raw`\b(?:eval|exec|instance_eval|class_eval|Function|vm\.runIn\w{1,20}|os\.system|os\.popen|subprocess\.\w{1,16}|child_process\.exec\w{0,8}|execSync|system|popen|shell_exec|passthru)\s{0,2}\(`
+const EVAL = String.raw`(?<![\w$])(?<!(?<!Kernel|binding|globalThis|window|builtins)\.)(?:eval|exec|instance_eval|class_eval|Function|vm\.runIn\w{1,20}|os\.system|os\.popen|subprocess\.\w{1,16}|child_process\.exec\w{0,8}|execSync|system|popen|shell_exec|passthru)\s{0,2}\(`
 const CODE: readonly CodePattern[] = [
   {
     pattern: new RegExp(String.raw`${EVAL}\s{0,4}[^\n)]{0,60}${INPUT}`),
@@ -34,6 +34,11 @@ const CODE: readonly CodePattern[] = [
       /\bclass\s+\w{1,60}\(\s?(?:install|develop|egg_info|build_py|sdist|bdist_egg)\s?\)[\s\S]{0,1500}\bdef run\([\s\S]{0,1500}?\b(?:os\.(?:system|popen)|subprocess\.\w{1,16}|exec|eval|urlopen|requests\.\w{1,8})\(/,
     languages: ['python'],
     sign: sign('an install step starts programs', 'high', 'medium'),
+  },
+  {
+    pattern: /\bcmdclass\s?=\s?\{[^}]{0,400}["'](?:install|develop|egg_info)["']\s?:/,
+    languages: ['python'],
+    sign: sign('an install step is replaced by own code', 'medium', 'low'),
   },
   {
     pattern: /["'](?:pre|post)?install["']\s?:\s?["'][^"'\n]{0,200}\b(?:curl|wget|node -e|bash|sh)\b/,

@@ -56,8 +56,11 @@ function changeRequests(view: PackageView): Finding[] {
   if (hosted || !eventsOf(view).some((event) => /^(?:pull_request|merge_request)$/.test(event))) return []
   const secret = view.facts.some(({ bare, area }) => area === 'handler' && secretVariable(bare) !== null)
   const run = view.facts.find(runsCheckout)
-  if (!secret || run === undefined) return []
-  return [findingAt(run, sign('a change request is built where secrets are at hand', 'high', 'low'), run.bare)]
+  if (run === undefined) return []
+  const seen = secret
+    ? sign('a change request is built where secrets are at hand', 'high', 'low')
+    : sign('a change request is built on a server of its own', 'medium', 'low')
+  return [findingAt(run, seen, run.bare)]
 }
 
 function openWebhooks(view: PackageView): Finding[] {

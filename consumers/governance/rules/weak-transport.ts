@@ -28,7 +28,10 @@ const SWITCHES: [RegExp, RegExp][] = [
     /^(?:docker|podman|skopeo|buildah|dockerd|crane)$/,
     /--(?:src-|dest-)?tls-verify=false|--insecure(?:-registry)?\b|--tls=false/,
   ],
-  [/^(?:kubectl|helm|oc|argocd|vault|mc)$/, /--insecure(?:-skip-tls-verify)?\b|-tls-skip-verify|--plaintext/],
+  [
+    /^(?:kubectl|helm|oc|argocd|vault|mc)$/,
+    /^(?:(?! exec | run | -- ).){0,400}(?:--insecure(?:-skip-tls-verify)?(?:=true)?(?= |$)|-tls-skip-verify|--plaintext)/,
+  ],
   [
     /^(?:apt-get|apt|yum|dnf|zypper)$/,
     /--allow-unauthenticated|--nogpgcheck|--no-gpg-checks|--allow-insecure-repositories/,
@@ -100,9 +103,14 @@ function ofField({ kind, name, text, area }: Fact) {
   return isLocalHost(host) || isVariableHost(host) ? null : sign('data travel in clear', 'medium', 'low')
 }
 
+const refusesPlain = (object: Record<string, unknown>): boolean =>
+  isOff(String(at(object, 'metadata', 'annotations', 'kubernetes.io/ingress.allow-http') ?? ''))
+
 const ingresses = (view: PackageView): Finding[] =>
   view.manifests
-    .filter(({ kind, object }) => kind === 'Ingress' && !Array.isArray(at(object, 'spec', 'tls')))
+    .filter(
+      ({ kind, object }) => kind === 'Ingress' && !Array.isArray(at(object, 'spec', 'tls')) && !refusesPlain(object),
+    )
     .map(({ pointer, object }) => ({
       pointer,
       severity: 'medium',

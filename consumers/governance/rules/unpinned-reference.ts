@@ -21,7 +21,8 @@ export const unpinnedReference: Rule = {
   check: (view) => [...inFields(view, ofField), ...inCommands(view, judge)],
 }
 
-function ofField({ name, text }: Fact) {
+function ofField({ name, text, kind }: Fact) {
+  if (kind === 'image') return null
   if (name === 'uses') {
     if (/^\.{1,2}\/|^docker:\/\//.test(text) || /\$\{/.test(text)) return null
     const reference = text.includes('@') ? text.slice(text.lastIndexOf('@') + 1).trim() : ''

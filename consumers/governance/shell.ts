@@ -34,6 +34,8 @@ export type TextRange = { start: number; end: number }
 type Reader = { source: string; restore: (text: string) => string; depth: number }
 
 const MAX_NESTING = 5
+// Longer than any pipeline that somebody wrote.
+const MAX_PIPELINE = 100
 // The parser takes seconds for a text of opening signs only; no script that a person wrote comes near.
 const MAX_OPEN = 200
 
@@ -89,7 +91,13 @@ function pipelines(reader: Reader, node: PipelineNode): Script {
   if (node.commands.length === 1 && node.commands[0] !== undefined) return commands(reader, node.commands[0])
   // `(a; b) | c`: everything in the group feeds what follows, so it becomes one pipeline.
   const joined = node.commands.flatMap((one) => commands(reader, one).flat())
-  return joined.length === 0 ? [] : [joined]
+  const parts: Script = []
+  // Rules compare each command with all before it. Parts overlap by one, so that no two neighbours are torn apart.
+  for (let start = 0; start < joined.length; start += MAX_PIPELINE - 1) {
+    parts.push(joined.slice(start, start + MAX_PIPELINE))
+    if (start + MAX_PIPELINE >= joined.length) break
+  }
+  return parts
 }
 
 function commands(reader: Reader, node: CommandNode): Script {

@@ -49,6 +49,9 @@ export function inCommands(view: PackageView, judge: (call: Call) => Sign | null
   return found
 }
 
+// A longer command is reported as too large to be read (WPK-P6-001); the cap bounds what any pattern can cost.
+const MOST_CODE = 100_000
+
 export type CodePattern = { pattern: RegExp; sign: Sign; languages?: readonly Language[] }
 
 /** Code in other languages than shell in which a pattern is found. The matched text, not the whole code, is the fact. */
@@ -58,7 +61,7 @@ export function inCode(view: PackageView, patterns: readonly CodePattern[]): Fin
     for (const { language, text } of fact.code) {
       for (const { pattern, sign: seen, languages } of patterns) {
         if (languages !== undefined && !languages.includes(language)) continue
-        const match = pattern.exec(text)
+        const match = pattern.exec(text.slice(0, MOST_CODE))
         if (match !== null) found.push(findingAt(fact, seen, match[0]))
       }
     }

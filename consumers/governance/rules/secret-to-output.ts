@@ -1,7 +1,8 @@
+import type { PackageView } from '../package-view.ts'
 import { secretVariable } from '../sensitive-sources.ts'
 import type { Call, CodePattern } from './matching.ts'
-import { inCode, inCommands, sign } from './matching.ts'
-import type { Rule } from './rule.ts'
+import { findingAt, inCode, inCommands, sign } from './matching.ts'
+import type { Finding, Rule } from './rule.ts'
 
 const WORDS = 'SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE_KEY|API_?KEY|CREDENTIAL'
 const CODE: readonly CodePattern[] = [
@@ -23,13 +24,11 @@ export const secretToOutput: Rule = {
     'A variable with the name of a secret that `echo`, `printf` or a print statement writes to the output of the run, and `set -x` before commands that take one. A secret that is piped on, captured or redirected into a file is silent.',
   remediation: 'Do not print it; hand it on by standard input or by a file that only the reader may open.',
   hygiene: false,
-  check: (view) => [...inCommands(view, judge), ...inCode(view, CODE)],
+  check: (view) => [...inCommands(view, judge), ...inCode(view, CODE), ...traced(view)],
 }
 
 function judge(call: Call) {
   const { name, args, command, pipeline, index } = call
-  if (name === 'set' && args.some((text) => /^-[a-z]*x/.test(text)) && tracesSecret(call))
-    return sign('commands are traced with their secrets', 'medium', 'low')
   if (!/^(?:echo|printf|print)$/.test(name) || command.captured) return null
   const last = index === pipeline.length - 1
   const written = command.redirects.some(
@@ -43,13 +42,20 @@ function judge(call: Call) {
   return shown === undefined ? null : sign('a secret is printed', 'high', 'medium')
 }
 
-function tracesSecret({ fact, command }: Call): boolean {
-  const flat = fact.pipelines.flat()
-  const rest = flat.slice(flat.indexOf(command) + 1)
-  const end = rest.findIndex(
-    ({ words }) => words[0]?.text === 'set' && words.some(({ text }) => /^\+[a-z]*x/.test(text)),
-  )
-  return rest
-    .slice(0, end === -1 ? rest.length : end)
-    .some(({ words }) => words.slice(1).some(({ text }) => secretVariable(text) !== null))
+/** `set -x` prints every command that follows, with its arguments, until `set +x`. */
+function traced(view: PackageView): Finding[] {
+  return view.facts.flatMap((fact) => {
+    let tracing = false
+    for (const { words } of fact.pipelines.flat()) {
+      const texts = words.slice(1).map(({ text }) => text)
+      if (words[0]?.text === 'set') {
+        if (texts.some((text) => /^-[a-z]*x/.test(text))) tracing = true
+        if (texts.some((text) => /^\+[a-z]*x/.test(text))) tracing = false
+      } else if (tracing && texts.some((text) => secretVariable(text) !== null)) {
+        const text = words.map((word) => word.text).join(' ')
+        return [findingAt(fact, sign('a traced command takes a secret', 'medium', 'low'), text)]
+      }
+    }
+    return []
+  })
 }

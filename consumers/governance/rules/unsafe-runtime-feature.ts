@@ -31,7 +31,7 @@ const CODE: readonly CodePattern[] = [
   },
   {
     pattern:
-      /\bclass\s+\w{1,60}\(\s?(?:install|develop|egg_info|build_py|sdist|bdist_egg)\s?\)[\s\S]{0,1500}\bdef run\([\s\S]{0,1500}?\b(?:os\.(?:system|popen)|subprocess\.\w{1,16}|exec|eval|urlopen|requests\.\w{1,8})\(/,
+      /\bclass\s+\w{1,60}\(\s?(?:install|develop|egg_info|build_py|sdist|bdist_egg)\s?\)[\s\S]{0,600}?\bdef run\([\s\S]{0,600}?\b(?:os\.(?:system|popen)|subprocess\.\w{1,16}|exec|eval|urlopen|requests\.\w{1,8})\(/,
     languages: ['python'],
     sign: sign('an install step starts programs', 'high', 'medium'),
   },

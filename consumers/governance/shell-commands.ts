@@ -77,6 +77,12 @@ export function invocation(command: Command): Invocation {
 
 export type InlineCode = { language: Language; text: string }
 
+const codeFlag = (language: Language): RegExp => {
+  if (language === 'shell') return /^-[a-z]*c$/
+  if (language === 'php') return /^-r$/
+  return language === 'powershell' ? /^-c(?:ommand)?$/i : /^(?:-[a-zA-Z]*[ceE]|--eval)$/
+}
+
 /** Code handed to an interpreter on its command line or as a heredoc: `bash -c`, `python3 -c`, `node -e`, `eval`. */
 export function inlineCode(command: Command): InlineCode[] {
   const found: InlineCode[] = []
@@ -84,10 +90,14 @@ export function inlineCode(command: Command): InlineCode[] {
   const words = [name, ...args.map((word) => word.text)]
   words.forEach((word, index) => {
     const language = languageOf(word)
-    const flag = words[index + 1] ?? ''
-    const isCode = language === 'shell' ? /^-[a-z]*c$/.test(flag) : /^(?:-[a-z]*[ceE]|--eval|-Command|-c)$/.test(flag)
-    const code = words[index + 2]
-    if (language !== null && isCode && code !== undefined) found.push({ language, text: code })
+    if (language === null) return
+    // Options may stand before the one that brings code (`ruby -rsocket -e`); a first plain word is a file.
+    for (let at = index + 1; at < words.length && at < index + 6 && words[at]?.startsWith('-'); at += 1) {
+      const code = words[at + 1]
+      if (!codeFlag(language).test(words[at] ?? '') || code === undefined) continue
+      found.push({ language, text: code })
+      break
+    }
   })
   if (name === 'eval') found.push({ language: 'shell', text: args.map((word) => word.text).join(' ') })
   if (name === 'su' && args.some((word) => word.text === '-c')) {

@@ -54,7 +54,7 @@ function judge({ name, args, line, command }: Call) {
   if (
     (name === 'unset' && args.includes('HISTFILE')) ||
     [...command.assignments.map(({ text }) => text), ...(name === 'export' ? args : [])].some((text) =>
-      /^HISTFILE=(?:\/dev\/null)?$|^HISTSIZE=0$/.test(text),
+      /^HISTFILE=(?:\/dev\/null)?$|^HIST(?:FILE)?SIZE=0$/.test(text),
     )
   )
     return sign('the history is switched off', 'critical', 'medium')
@@ -72,6 +72,22 @@ function judge({ name, args, line, command }: Call) {
     !args.some((text) => /^[2][0-7]{3}$|^g\+s$/.test(text))
   )
     return sign('a program runs with the rights of its owner', 'critical', 'medium')
+  if (name === 'setcap' && /cap_(?:setuid|setgid|sys_admin|sys_ptrace|sys_module|dac_\w{1,12})|\ball\b/i.test(line))
+    return sign('a program gets rights of root', 'critical', 'medium')
+  if (name === 'journalctl' && /--vacuum-(?:time=\d?\d?s|size=\d{1,2}[KM]?\b|files=1\b)/.test(line))
+    return sign('logs are deleted', 'high', 'medium')
+  if (name === 'nft' && /\bflush ruleset\b/.test(line))
+    return sign('the rules of the firewall are removed', 'high', 'medium')
+  if (name === 'sed' && args.some((text) => /\/etc\/selinux\/config/.test(text)) && /disabled|permissive/.test(line))
+    return sign('SELinux is switched off', 'critical', 'medium')
+  if (
+    name === 'touch' &&
+    /(?:^| )-[acm]*(?:t|r|d)(?: |$)|--(?:date|reference)=/.test(line) &&
+    /\d{8,12}|\/(?:bin|etc|usr)\//.test(line)
+  )
+    return sign('the age of a file is changed', 'medium', 'low')
+  if (name === 'chattr' && args.some((text) => /^\+[a-z]*i/.test(text)))
+    return sign('a file is made undeletable', 'medium', 'low')
   if (/^(?:update-ca-certificates|update-ca-trust|certutil)$/.test(name) && !/extract$|-L\b/.test(line))
     return sign('a root certificate is trusted', 'medium', 'low')
   return name === 'sysctl' && /randomize_va_space=0|yama\.ptrace_scope=0|kptr_restrict=0/.test(line)
@@ -82,7 +98,8 @@ function judge({ name, args, line, command }: Call) {
 function wipesLogs(name: string, args: readonly string[], redirects: readonly string[]): boolean {
   const logs =
     /^\/var\/log\/?(?:\*|wtmp|btmp|lastlog|auth\.log|secure|syslog|messages|audit\b|journal|$)|\.bash_history/
-  if (/^(?:rm|shred|truncate|unlink)$/.test(name)) return args.some((text) => logs.test(text))
+  if (/^(?:rm|shred|truncate|unlink|ln)$/.test(name) && (name !== 'ln' || args.includes('/dev/null')))
+    return args.some((text) => logs.test(text))
   return (
     /^(?:cat|:|true|echo|)$/.test(name) &&
     redirects.some((text) => /^1?>[^>]/.test(text) && logs.test(text.replace(/^1?>/, '')))

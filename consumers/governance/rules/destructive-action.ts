@@ -10,6 +10,11 @@ const SQL = /\bDROP\s+(?:DATABASE|SCHEMA)\s+(?!IF\s+EXISTS\s+(?:test|tmp))/i
 const CODE: readonly CodePattern[] = [
   {
     pattern:
+      /\bvssadmin(?:\.exe)? delete shadows|\bwbadmin delete catalog|recoveryenabled no|Win32_ShadowCopy[^\n]{0,60}Delete|\bcipher \/w:/i,
+    sign: sign('backups are wiped', 'critical', 'high'),
+  },
+  {
+    pattern:
       /\b(?:shutil\.rmtree|rimraf(?:\.sync)?|fs\.(?:rm|rmdir)(?:Sync)?|FileUtils\.rm_rf)\(\s{0,3}["'`](?:\/|~|C:\\\\?)["'`]/,
     sign: sign('code deletes the whole file system', 'critical', 'high'),
   },
@@ -67,12 +72,28 @@ function judge({ name, args, line, command, fact }: Call) {
   if (/^(?:chmod|chown)$/.test(name) && args.some((text) => /^-[a-zA-Z]*R/.test(text)) && args.at(-1) === '/')
     return sign('rights of the whole machine are changed', 'critical', 'high')
   if (
-    /^(?:psql|mysql|mariadb|sqlcmd|sqlite3|clickhouse-client|cqlsh|mongosh?)$/.test(name) &&
+    /^(?:psql|mysql|mariadb|sqlcmd|sqlite3|clickhouse-client|cqlsh|mongo(?:sh)?)$/.test(name) &&
     (SQL.test(line) || SQL.test(command.heredoc ?? '') || /dropDatabase\(\)/.test(line))
   )
     return sign('a database is dropped', 'critical', 'medium')
   if (name === 'dropdb' || (name === 'redis-cli' && /\bFLUSHALL\b/i.test(line)))
     return sign('a database is dropped', 'high', 'medium')
+  if (
+    /^(?:docker|podman)$/.test(name) &&
+    args.includes('rm') &&
+    command.words.some((word) =>
+      word.substitutions.flat(2).some((one) => /^(?:docker|podman)$/.test(one.words[0]?.text ?? '')),
+    )
+  )
+    return sign('every container of the machine is removed', 'medium', 'low')
+  if (
+    name === 'git' &&
+    args.includes('push') &&
+    /(?:^| )(?:-f|--force)(?: |$)/.test(line) &&
+    /\b(?:main|master|production)\b/.test(line)
+  )
+    return sign('the history of a main branch is overwritten', 'medium', 'low')
+  if (name === 'reboot' && fact.area === 'handler') return sign('the machine is restarted', 'medium', 'low')
   return (
     ofPlatform(name, args, line) ??
     (fact.area === 'handler' && /^(?:shutdown|poweroff|halt)$/.test(name) && !args.includes('-c')

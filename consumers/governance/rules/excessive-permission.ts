@@ -102,6 +102,12 @@ function judge({ name, args, line }: Call) {
     return sign('a binding gives cluster-admin', 'high', 'high')
   if (/^(?:kubectl|oc)$/.test(name) && /\bcreate (?:cluster)?role\b/.test(line) && /--verb[= ]['"]?\*/.test(line))
     return sign('a role allows every verb', 'high', 'high')
+  if (
+    name === 'chmod' &&
+    args.some((text) => /^(?:0?777|a\+rwx|ugo\+rwx)$/.test(text)) &&
+    args.some((text) => /^\/(?:etc|usr|var|home|root|opt|bin|srv)\b/.test(text))
+  )
+    return sign('everybody may write a directory of the machine', 'medium', 'low')
   if (name === 'aws' && /AdministratorAccess/.test(line))
     return sign('a cloud account gets every right', 'high', 'high')
   if (name === 'gcloud' && args.some((text) => /^(?:--role=)?roles\/(?:owner|editor)$/.test(text)))

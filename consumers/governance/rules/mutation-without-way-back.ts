@@ -2,7 +2,7 @@ import { capabilitiesOf } from '../capabilities.ts'
 import type { PackageView } from '../package-view.ts'
 import type { Finding, Rule } from './rule.ts'
 
-const CHANGES = new Set(['mutates_cluster', 'deletes_resources', 'writes_secret', 'changes_access'])
+const CHANGES = new Set(['mutates_cluster', 'writes_secret', 'changes_access'])
 const IRREVERSIBLE = /^(?:revoke|purge|destroy|wipe|drop|expire)/i
 
 /** WPK-P3-002: it changes things and can neither be tried nor undone. */
@@ -29,7 +29,8 @@ function withoutWayBack(view: PackageView): Finding[] {
     {
       pointer: safety === undefined ? '/spec' : '/spec/safety',
       severity: both ? 'medium' : 'low',
-      confidence: both ? 'medium' : 'low',
+      // What was switched off on purpose is surer than what was left out.
+      confidence: both && safety?.dry_run_required === false ? 'medium' : 'low',
       message: `the package changes things without ${both ? 'dry run and rollback' : dryRun ? 'rollback' : 'dry run'}`,
       matched: `changes without${dryRun ? '' : ' dry run'}${back ? '' : ' rollback'}`,
     },

@@ -9,7 +9,7 @@ import type { Finding, Rule } from './rule.ts'
 
 // A method of that name on some object runs nothing (`pattern.exec`, `model.eval`); on these it does.
 const RUNS = String.raw`(?<![\w.$])(?:(?:Kernel|binding|globalThis|window|global|builtins|__builtins__|vm|self)\.)?(?:exec|eval|Function|execScript|instance_eval|class_eval|module_eval|run_code|Invoke-Expression|iex|runInThisContext|runInNewContext)\b`
-const DECODES = String.raw`(?:b(?:64|32|85)decode|a85decode|decode64|atob\s?\(|fromhex|unhexlify|decompress|fromCharCode|fromCodePoint|base64_decode|gzinflate|str_rot13|marshal\.loads|FromBase64String|rot_?13|\.decode\(|bytes\(\[|Buffer\.from\([^\n)]{0,400}["'](?:base64|hex)["'])`
+const DECODES = String.raw`(?:b(?:64|32|85)decode|a85decode|decode64|decode_base64|atob\s?\(|fromhex|unhexlify|decompress|fromCharCode|fromCodePoint|base64_decode|gzinflate|str_rot13|marshal\.loads|FromBase64String|rot_?13|\.decode\(|bytes\(\[|Buffer\.from\([^\n)]{0,400}["'](?:base64|hex)["'])`
 const MANY_ESCAPES = String.raw`(?:\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[0-7]{3}){3}`
 const CODE: readonly CodePattern[] = [
   {
@@ -89,10 +89,30 @@ export const obfuscatedExecution: Rule = {
   check: (view) => [...inCommands(view, judge), ...inCode(view, CODE), ...alongVariables(view), ...hidden(view)],
 }
 
-function judge({ name, args, line, command, pipeline, index }: Call) {
+function judge({ name, args, line, command, pipeline, index, fact }: Call) {
   if (isDecoder(command) && pipeline.slice(index + 1).some(runsStandardInput))
     return sign('decoded text is executed', 'high', 'high')
   const words = codeWords(command)
+  const inner = words.flatMap((word) => [...word.substitutions, ...word.processes].flat(2))
+  if (
+    inner.some((one) => /^(?:tr|rev)$/.test(one.words[0]?.text ?? '')) &&
+    inner.some((one) => /^(?:echo|printf)$/.test(one.words[0]?.text ?? ''))
+  )
+    return sign('transformed text is executed', 'high', 'medium')
+  if (
+    inner.some(
+      (one) =>
+        one.words[0]?.text === 'printf' &&
+        one.words.some(({ text }) => /(?:\\x[0-9a-f]{2}){2}|(?:\\[0-7]{3}){2}/i.test(text)),
+    )
+  )
+    return sign('text in character codes is executed', 'high', 'high')
+  if (
+    words.some(({ text }) => decodedVariables(fact).some((variable) => new RegExp(`\\$\\{?${variable}\\b`).test(text)))
+  )
+    return sign('decoded text is executed', 'high', 'high')
+  if (/^(?:\$\{?[A-Za-z_]\w{0,30}\}?){2,}$/.test(command.words[0]?.text ?? ''))
+    return sign('the program is put together from variables', 'high', 'medium')
   if (words.some((word) => [...word.substitutions, ...word.processes].flat(2).some(isDecoder)))
     return sign('decoded text is executed', 'high', 'high')
   if (
@@ -102,6 +122,12 @@ function judge({ name, args, line, command, pipeline, index }: Call) {
   )
     return sign('text in character codes is executed', 'high', 'medium')
   const later = pipeline.slice(index + 1)
+  if (
+    /^(?:gzip|gunzip|zcat|xz|xzcat|bzip2|bzcat|openssl)$/.test(name) &&
+    (/cat$|^gunzip/.test(name) || /(?:^| )-[a-zA-Z]*d/.test(line)) &&
+    later.some(runsStandardInput)
+  )
+    return sign('packed text is executed', 'high', 'medium')
   if (later.some(runsStandardInput)) {
     if (
       /^(?:tr|rev|sed)$/.test(name) &&
@@ -120,6 +146,20 @@ function judge({ name, args, line, command, pipeline, index }: Call) {
     ? sign('an encoded command is executed', 'high', 'high')
     : null
 }
+
+/** Variables of a script that were filled by a decoder: `X=$(... | base64 -d)`. */
+const decodedVariables = (fact: Fact): string[] => {
+  const known = DECODED.get(fact)
+  if (known !== undefined) return known
+  const names = fact.pipelines
+    .flat()
+    .flatMap(({ assignments }) => assignments)
+    .filter((word) => word.substitutions.flat(2).some(isDecoder))
+    .flatMap(({ text }) => /^([A-Za-z_]\w{0,60})\+?=/.exec(text)?.[1] ?? [])
+  DECODED.set(fact, names.slice(0, 20))
+  return names.slice(0, 20)
+}
+const DECODED = new WeakMap<Fact, string[]>()
 
 /** `x = b64decode(...)` and later `exec(x)`; modules loaded by name before a text is executed. */
 const alongVariables = (view: PackageView): Finding[] =>

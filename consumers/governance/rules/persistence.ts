@@ -45,11 +45,16 @@ export const persistence: Rule = {
 function judge({ name, args, line, command, pipeline, index }: Call) {
   const written = [
     ...command.redirects.filter(({ op }) => /^1?&?>/.test(op)).map(({ target }) => target.text),
-    ...(name === 'tee' ? args.filter((text) => !text.startsWith('-')) : []),
+    ...(name === 'tee' || name === 'touch' ? args.filter((text) => !text.startsWith('-')) : []),
+    ...(name === 'sed' && args.some((text) => /^-[a-zA-Z]*i/.test(text)) ? args.slice(-1) : []),
     ...(/^(?:cp|mv|install|ln)$/.test(name) ? args.slice(-1) : []),
   ]
   if (written.some((text) => KEYS.test(text))) return sign('a key that may log in is added', 'critical', 'high')
-  if (written.some((text) => /ld\.so\.preload|\/etc\/rc\.local|\/var\/spool\/cron|\/etc\/pam\.d/.test(text)))
+  if (
+    written.some((text) =>
+      /ld\.so\.preload|\/etc\/rc\.local|\/var\/spool\/cron|\/etc\/pam\.d|\/etc\/sudoers/.test(text),
+    )
+  )
     return sign('something is started with the machine', 'critical', 'high')
   if (written.some((text) => /\/etc\/cron|\.git\/hooks/.test(text)))
     return sign('a job is left behind', 'critical', 'medium')
@@ -63,11 +68,11 @@ function judge({ name, args, line, command, pipeline, index }: Call) {
       ? sign('a command is added to a shell start file', 'critical', 'medium')
       : sign('a shell start file is changed', 'low', 'medium')
   }
-  if (name === 'crontab' && !args.some((text) => /^-[lr]$/.test(text)) && (args.length > 0 || index > 0))
+  if (name === 'crontab' && !args.some((text) => /^-[lre]$/.test(text)) && (args.length > 0 || index > 0))
     return sign('a cron table is installed', 'critical', 'medium')
   if (
     /^(?:useradd|adduser)$/.test(name) &&
-    (/(?:-u|--uid)[ =]0\b/.test(line) || /(?:-G|--groups|-g)[ =]\S*\b(?:sudo|wheel|root|admin)\b/.test(line))
+    (/(?:-\w*u|--uid)[ =]?0\b/.test(line) || /(?:-G|--groups|-g)[ =]\S*\b(?:sudo|wheel|root|admin)\b/.test(line))
   )
     return sign('an account with the rights of root is added', 'critical', 'medium')
   if (/^(?:usermod|gpasswd)$/.test(name) && /\b(?:sudo|wheel|root)\b/.test(line))
@@ -78,6 +83,32 @@ function judge({ name, args, line, command, pipeline, index }: Call) {
       name === 'insmod' ? 'critical' : 'medium',
       name === 'insmod' ? 'medium' : 'low',
     )
-  if (name === 'at' && index > 0) return sign('a job is left behind', 'high', 'low')
+  if (/^(?:useradd|adduser)$/.test(name) && !/--system|(?:^| )-r(?: |$)/.test(line))
+    return sign('an account is added', 'medium', 'low')
+  if (name === 'chpasswd' || (name === 'passwd' && args.includes('root')))
+    return sign('a password is set', 'medium', 'low')
+  if (name === 'launchctl' && /^(?:load|bootstrap|submit|enable)$/.test(args[0] ?? ''))
+    return sign('a job is left behind', 'high', 'medium')
+  if (name === 'systemd-run' && /--on-(?:calendar|boot|active|unit)/.test(line))
+    return sign('a job is left behind', 'high', 'medium')
+  if (name === 'systemctl' && args.includes('enable'))
+    return sign('a unit is started with the machine', 'medium', 'low')
+  const preload = [...command.assignments.map(({ text }) => text), ...(name === 'export' ? args : [])].find((text) =>
+    text.startsWith('LD_PRELOAD='),
+  )
+  if (preload !== undefined)
+    return sign(
+      'a library is put before all others',
+      /=(?:\/tmp|\/dev\/shm|\.|\/var\/tmp)/.test(preload) ? 'high' : 'medium',
+      /=(?:\/tmp|\/dev\/shm|\.|\/var\/tmp)/.test(preload) ? 'medium' : 'low',
+    )
+  if (
+    name === 'at' &&
+    (index > 0 ||
+      command.heredoc !== null ||
+      args.includes('-f') ||
+      command.redirects.some(({ op }) => op.startsWith('<')))
+  )
+    return sign('a job is left behind', 'high', 'low')
   return name === 'schtasks' && /\/create/i.test(line) ? sign('a job is left behind', 'critical', 'medium') : null
 }

@@ -87,7 +87,7 @@ function savedAndRun(fact: Fact): Finding[] {
 const FETCH = String.raw`(?:requests\.(?:get|post)|urllib2?(?:\.request)?\.urlopen|urlopen|httpx\.get|fetch|axios\.get|Net::HTTP\.get|URI\.open|open-uri|HTTParty\.get|DownloadString|Invoke-WebRequest|iwr)`
 const RUN = String.raw`\b(?:exec|eval|compile|instance_eval|new Function|iex|Invoke-Expression)\s{0,3}[( ]\s{0,3}`
 const ANY_FETCH = new RegExp(String.raw`\b${FETCH}\b`)
-const RUN_FETCH = new RegExp(String.raw`${RUN}[^\n]{0,80}\b${FETCH}\b`)
+const RUN_FETCH = new RegExp(String.raw`${RUN}[^\n]{0,80}\b${FETCH}\b`, 'i')
 const FETCHED = new RegExp(String.raw`\b([A-Za-z_]\w{0,60})\s{0,4}=\s{0,4}[^\n=]{0,120}\b${FETCH}\s{0,3}\(`, 'g')
 
 const MADE_EXECUTABLE = /\bS_I[EX]*XEC|\bchmod(?:Sync)?\([^\n]{0,80}\b(?:0o?)?7[0-7]{2}\b|\bchmod \+x/

@@ -8,6 +8,7 @@ const MINERS =
 const POOLS =
   /\bstratum\+(?:tcp|ssl|tls)2?:\/\/|\b(?:pool\.(?:minexmr|supportxmr|hashvault)|xmr(?:-\w{2})?\d?\.(?:nanopool|2miners)|moneroocean\.stream|minexmr|supportxmr|f2pool|ethermine|unmineable|nanopool)\.?(?:com|org|pro|stream)?\b|--donate-level|--coin[= ](?:monero|xmr)|\bcryptonight\b|\brandomx\b/i
 const BOMB = /(?:^|[\s;&(])([\w:.]{1,20})\s?\(\)\s?\{\s?\1\s?\|\s?\1\s?&\s?\}\s?;\s?\1/
+const BUSY = /\bwhile\s{1,4}(?:true|:|\[ 1 \])\s{0,4};?\s{0,4}do\s{1,4}(?::|true)\s{0,4};?\s{0,4}done\b/
 const CODE: readonly CodePattern[] = [
   { pattern: MINERS, sign: sign('a program that mines currency is used', 'critical', 'medium') },
   { pattern: POOLS, sign: sign('a mining pool is used', 'critical', 'high') },
@@ -39,6 +40,11 @@ export const resourceHijack: Rule = {
         : null
     }),
     ...view.facts
+      .filter(({ kind, bare }) => kind === 'command' && BUSY.test(bare.slice(0, 100_000)))
+      .map((fact) =>
+        findingAt(fact, sign('load without end is made', 'high', 'medium'), BUSY.exec(fact.bare)?.[0] ?? ''),
+      ),
+    ...view.facts
       .filter(({ kind, bare }) => kind === 'command' && BOMB.test(bare.slice(0, 100_000)))
       .map((fact) =>
         findingAt(
@@ -67,12 +73,7 @@ function judge({ name, line, pipeline }: Call) {
   const bounded = pipeline.some(
     (one) => /^(?:head|timeout)$/.test(one.words[0]?.text ?? '') || invocation(one).name === 'head',
   )
-  if (
-    endless &&
-    !bounded &&
-    pipeline.length === 1 &&
-    pipeline[0]?.redirects.some(({ target }) => target.text === '/dev/null')
-  )
+  if (endless && !bounded && pipeline.at(-1)?.redirects.some(({ target }) => target.text === '/dev/null'))
     return sign('load without end is made', 'high', 'medium')
   return /^stress(?:-ng)?$/.test(name) && !/(?:-t|--timeout)[ =]?\d/.test(line)
     ? sign('load without end is made', 'medium', 'low')

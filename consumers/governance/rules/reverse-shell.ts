@@ -92,6 +92,8 @@ const readsDescriptor = (pipeline: Pipeline): boolean =>
 function netcatRuns(command: Command): boolean {
   const { name, args } = invocation(command)
   const texts = args.map((word) => word.text)
+  if (/^(?:[gmn]?awk)$/.test(name))
+    return texts.some((text) => /\/inet[46]?\/(?:tcp|udp)\//.test(text) && /\|&/.test(text))
   if (NETCAT.has(name)) {
     return texts.some(
       (text, index) =>
@@ -108,6 +110,9 @@ function netcatRuns(command: Command): boolean {
 
 function shellToNetcat(pipeline: Pipeline, fifos: boolean): boolean {
   const names = pipeline.map((command) => invocation(command).name)
+  const peer = (index: number): boolean => NETCAT.has(names[index] ?? '') || names[index] === 'telnet'
+  // `telnet a | sh | telnet b`: what one peer sends is run, and the answer goes to another.
+  if (pipeline.some((command, index) => isShell(command) && peer(index - 1) && peer(index + 1))) return true
   const shell = pipeline.findIndex(
     (command) => isShell(command) && (fifos || invocation(command).args.some((word) => /^-[a-z]*i/.test(word.text))),
   )
@@ -122,6 +127,7 @@ function shellToNetcat(pipeline: Pipeline, fifos: boolean): boolean {
 
 function opensTunnel(command: Command): boolean {
   const { name, args } = invocation(command)
+  if (name === 'tor' || /^proxychains4?$/.test(name)) return true
   const texts = args.map((word) => word.text)
   if (name === 'ssh' || name === 'autossh') return texts.some((text) => /^-[a-zA-Z]*R/.test(text))
   return (
@@ -131,10 +137,12 @@ function opensTunnel(command: Command): boolean {
 
 function codeConnectsShell({ text }: InlineCode): boolean {
   const socket =
-    /\bsocket\.socket\b|\bnet\.(?:connect|createConnection|Socket)\b|\brequire\(['"](?:node:)?net['"]\)|\bfrom ['"](?:node:)?net['"]|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[^\n]{0,40}\bINET\b|TCPClient/.test(
+    /\bsocket\.socket\b|\bnet\.(?:connect|createConnection|Socket)\b|\brequire\(['"](?:node:)?net['"]\)|\bfrom ['"](?:node:)?net['"]|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[\s\S]{0,200}\b(?:PF_|AF_)?INET\b|TCPClient/.test(
       text,
     )
   if (!socket) return false
+  if (/\bGetStream\(\)/.test(text) && /\b(?:iex|Invoke-Expression)\b/i.test(text)) return true
+  if (/\bsh -i\b[^\n]{0,20}[<>]&/.test(text)) return true
   if (/\bos\.dup2\b|\bpty\.spawn\b|open\s{0,2}\(?\s{0,2}STD(?:IN|OUT)\s{0,2},\s{0,2}["'][<>]&/.test(text)) return true
   const shell = /["'`](?:\/bin\/|\/usr\/bin\/)?(?:ba|z|da)?sh\b|cmd\.exe|powershell/.test(text)
   const run =

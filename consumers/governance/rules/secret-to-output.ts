@@ -1,4 +1,5 @@
 import type { PackageView } from '../package-view.ts'
+import { isSecretName } from '../secret-names.ts'
 import { secretVariable } from '../sensitive-sources.ts'
 import type { Call, CodePattern } from './matching.ts'
 import { findingAt, inCode, inCommands, sign } from './matching.ts'
@@ -29,8 +30,22 @@ export const secretToOutput: Rule = {
 
 function judge(call: Call) {
   const { name, args, command, pipeline, index } = call
+  if (
+    name === 'printenv' &&
+    !command.captured &&
+    args.length === 1 &&
+    isSecretName(args[0] ?? '') &&
+    index === pipeline.length - 1 &&
+    command.redirects.length === 0
+  )
+    return sign('a secret is printed', 'high', 'medium')
   if (!/^(?:echo|printf|print)$/.test(name) || command.captured) return null
-  const last = index === pipeline.length - 1
+  const last = pipeline
+    .slice(index + 1)
+    .every(
+      (one) =>
+        /^(?:base64|base32|xxd|od|rev|cat|fold|cut|tr)$/.test(one.words[0]?.text ?? '') && one.redirects.length === 0,
+    )
   const written = command.redirects.some(
     ({ op, target }) => /^1?>/.test(op) && !/^(?:&|\/dev\/std|[12]$)/.test(target.text),
   )

@@ -6,11 +6,14 @@ const READS =
   /^(?:cat|less|more|head|tail|cp|mv|tar|zip|7z|base64|base32|xxd|od|hexdump|strings|nl|tac|cut|awk|sed|dd|scp|rsync|curl|wget|find|gpg|unshadow|john|sqlite3|install)$/
 // Keys and account files: nothing but their owner's login needs to read them.
 const KEYS =
-  /\/etc\/(?:g?shadow|sudoers\b|krb5\.keytab)|(?:^|[/~"'=@])\.ssh\/(?:id_|\*|$|identity)|\bid_(?:rsa|ed25519|ecdsa|dsa)\b(?!\.pub)|\.aws\/credentials|\.azure\/|\.gnupg\/|\.git-credentials|\.netrc\b|\.pgpass|\.(?:bash|zsh|psql|mysql)_history|\.config\/gcloud|application_default_credentials|\/proc\/(?:self|\d{1,7}|\*|\$\w{1,20})\/(?:environ|mem|maps)|\/dev\/(?:k?mem|fmem)|Login Data\b|(?:logins|key4)\.(?:json|db)|Local State\b|cookies\.sqlite|wallet\.dat|(?:Exodus|Electrum|Ethereum)\/|\/etc\/kubernetes\/(?:admin|pki)|Library\/Keychains|System32[\\/]{1,2}config/i
+  /\/etc\/(?:g?shadow|sudoers\b|krb5\.keytab)|(?:^|[/~"'=@])\.ssh\/(?:id_|\*|$|identity)|\bid_(?:rsa|ed25519|ecdsa|dsa)\b(?!\.pub)|\.aws\/credentials|\.azure\/|\.gnupg\/|\.git-credentials|\.netrc\b|\.pgpass|\.(?:bash|zsh|psql|mysql)_history|\.config\/gcloud|application_default_credentials|\/proc\/(?:self|\d{1,7}|\*|\$\w{1,20})\/(?:environ|mem|maps)|\/dev\/(?:k?mem|fmem)|\/proc\/kcore|Login Data\b|(?:google-chrome|chromium|Chrome|BraveSoftware|Edge)\/[^\n'"]{0,60}Cookies\b|(?:logins|key4)\.(?:json|db)|Local State\b|cookies\.sqlite|wallet\.dat|(?:Exodus|Electrum|Ethereum)\/|\/etc\/kubernetes\/(?:admin|pki)|Library\/Keychains|System32[\\/]{1,2}config/i
 const METADATA =
   /169\.254\.169\.254\/(?:latest\/(?:meta-data\/iam|api\/token|user-data)|metadata\/identity)|metadata\.google\.internal\/[^\s'"]{0,120}(?:token|identity)|169\.254\.170\.2|100\.100\.100\.200/
 const WATCHES =
-  /^(?:tcpdump|tshark|dumpcap|ettercap|gcore|procdump|mimikatz|lazagne|screencapture|scrot|xinput|logkeys|pspy\d{0,2}|mimipenguin|linpeas(?:\.sh)?)$/i
+  /^(?:tcpdump|tshark|dumpcap|ettercap|gcore|procdump|mimikatz|lazagne|screencapture|scrot|xinput|xwd|xsel|xclip|wl-paste|pbpaste|arecord|logkeys|pspy\d{0,2}|mimipenguin|linpeas(?:\.sh)?)$/i
+
+const SEARCHES_SECRETS =
+  /(?=.{0,200} -[a-zA-Z]*[rR])(?=.{0,200}(?:passw|secret|private.key|aws_|api.?key|token|AKIA)).{0,400} (?:\/(?:home|root|etc|opt|var|$| )|~|\$HOME)/i
 
 const CODE: readonly CodePattern[] = [
   {
@@ -65,8 +68,30 @@ export const sensitiveRead: Rule = {
   ],
 }
 
-function judge({ name, args, command }: Call) {
-  if (WATCHES.test(name)) return sign('traffic, memory or screen are captured', 'high', 'medium')
+function judge({ name, args, line, command }: Call) {
+  const puts = /^(?:xclip|xsel)$/.test(name) && !/(?:^| )-[a-z]*o/.test(line)
+  if (/^(?:tcpdump|tshark)$/.test(name) && /(?:^| )-r(?: |$)| -D$|--version/.test(line)) return null
+  if (WATCHES.test(name) && !puts) return sign('traffic, memory or screen are captured', 'high', 'medium')
+  if (
+    (name === 'import' && /-window root/.test(line)) ||
+    (name === 'ffmpeg' && /x11grab|avfoundation|gdigrab/.test(line))
+  )
+    return sign('the screen is captured', 'high', 'medium')
+  if (name === 'security' && /^(?:find-(?:generic|internet)-password|dump-keychain|export)$/.test(args[0] ?? ''))
+    return sign('the key chain is read', 'high', 'medium')
+  if (/^(?:kubectl|oc)$/.test(name) && /\bget secrets?\b/.test(line)) {
+    if (/ (?:-A|--all-namespaces)(?: |$)/.test(line))
+      return sign('the secrets of all namespaces are read', 'high', 'medium')
+    return / -o ?(?:yaml|json)|--output=(?:yaml|json)/.test(line) ? sign('a secret is read', 'medium', 'low') : null
+  }
+  if (/^(?:grep|egrep|rg|ag)$/.test(name) && SEARCHES_SECRETS.test(line))
+    return sign('files are searched for secrets', 'high', 'medium')
+  if (
+    /^(?:curl|wget)$/.test(name) &&
+    /169\.254\.169\.254|metadata\.google\.internal/.test(line) &&
+    !METADATA.test(line)
+  )
+    return sign('the metadata of the machine are read', 'medium', 'low')
   if (!READS.test(name) && !command.redirects.some(({ op }) => op === '<')) return null
   const inputs = command.redirects.filter(({ op }) => op === '<').map(({ target }) => target.text)
   // The target of a copy is written, not read.

@@ -67,6 +67,7 @@ function judge({ name, args, line, command }: Call) {
     (name === 'export' && args.some((text) => weakSetting(text.split('=')[0] ?? '', text.slice(text.indexOf('=') + 1))))
   )
     return sign('verification is switched off', 'medium', 'low')
+  if (name === 'ftp' && args.some((text) => /\w\.\w/.test(text))) return sign('data travel in clear', 'medium', 'low')
   if (!/^(?:curl|wget|http|git|npm|pip3?|yum|dnf|docker|helm|aria2c)$/.test(name)) return null
   const url = args.find((text) => /^http:\/\//i.test(text))
   if (url === undefined) return null

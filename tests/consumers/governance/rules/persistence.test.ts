@@ -17,7 +17,6 @@ ruleCases(persistence, {
     'crontab -l',
     'ssh-keygen -f key -N ""',
     'cat ~/.bashrc',
-    'useradd app',
     'echo "done" >> build.log',
     python('with open("report.txt", "a") as f:\n    f.write(text)'),
     node('fs.writeFileSync("package.json", text)'),

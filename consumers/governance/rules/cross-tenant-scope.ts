@@ -22,6 +22,7 @@ function ofField({ name, text, kind }: Fact) {
   if (kind !== 'string' && kind !== 'manifest') return null
   if (!/^(?:namespaces?|target_namespaces?|tenants?|tenant_id)$/.test(name)) return null
   if (text === '*' || /^all$/i.test(text)) return sign('every namespace is meant', 'medium', 'low')
+  if (kind === 'manifest' && text === 'default') return sign('the namespace that everybody uses is meant', 'low', 'low')
   return /^(?:kube-system|kube-public|kube-node-lease|istio-system|openshift-\w+)$/.test(text)
     ? sign('a namespace of the cluster itself is meant', 'medium', 'low')
     : null

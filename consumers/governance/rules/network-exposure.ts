@@ -37,6 +37,8 @@ function ofManifest(manifest: Manifest): Finding[] {
       found.push(finding(manifest, '/spec/externalIPs', 'the Service answers for addresses outside'))
     return found
   }
+  if (kind === 'NetworkPolicy' && /"cidr":"(?:0\.0\.0\.0|::)\/0"/.test(JSON.stringify(at(spec, 'ingress') ?? '')))
+    return [finding(manifest, '/spec/ingress', 'the policy lets every address in')]
   const rules = at(spec, 'rules')
   if (kind !== 'Ingress' || !Array.isArray(rules)) return []
   return rules.flatMap((rule: unknown, index) => {

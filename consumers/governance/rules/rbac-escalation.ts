@@ -5,7 +5,7 @@ import type { Finding, Rule } from './rule.ts'
 const WRITES = /^(?:create|update|patch|delete|deletecollection|\*)$/
 // Who may write these decides what others may do, or where their traffic goes.
 const KEYS =
-  /^(?:roles|rolebindings|clusterroles|clusterrolebindings|mutatingwebhookconfigurations|validatingwebhookconfigurations|certificatesigningrequests\/approval|serviceaccounts\/token|endpoints|endpointslices|nodes\/proxy)$/
+  /^(?:roles|rolebindings|clusterroles|clusterrolebindings|mutatingwebhookconfigurations|validatingwebhookconfigurations|certificatesigningrequests\/approval|serviceaccounts\/token|endpoints|endpointslices|nodes\/proxy|pods\/(?:exec|attach))$/
 
 /** WPK-P5-003: rights with which one gives oneself more. */
 export const rbacEscalation: Rule = {
@@ -14,7 +14,7 @@ export const rbacEscalation: Rule = {
   name: 'RBAC escalation',
   severity: 'high',
   about:
-    'The verbs `bind`, `escalate` and `impersonate`; writing roles, bindings, webhooks, endpoints or tokens; approving certificates; rights for everybody, logged in or not. Reading, and a binding to a named role for a named account, are silent.',
+    'The verbs `bind`, `escalate` and `impersonate`; writing roles, bindings, webhooks, endpoints or tokens; approving certificates; rights for everybody, logged in or not; a cluster role that reads all secrets weighs less. Reading other things, and a binding to a named role for a named account, are silent.',
   remediation: 'Take the rule out, or leave it to the operators of the cluster.',
   hygiene: false,
   check: (view) => view.manifests.flatMap((manifest) => [...rulesOf(manifest), ...subjectsOf(manifest)]),
@@ -34,6 +34,14 @@ function rulesOf({ kind, object, pointer, inText }: Manifest): Finding[] {
     const resource = verbs.some((one) => WRITES.test(one))
       ? list(rule.resources).find((one) => KEYS.test(one))
       : undefined
+    const reads = list(rule.resources).includes('secrets') && verbs.some((one) => /^(?:get|list|watch|\*)$/.test(one))
+    if (resource === undefined && kind === 'ClusterRole' && reads)
+      return [
+        {
+          ...finding(place, 'low', 'the role may read the secrets of every namespace', `${kind} reads secrets`),
+          severity: 'medium',
+        },
+      ]
     return resource === undefined
       ? []
       : [finding(place, 'medium', `the role may write ${resource}`, `${kind} writes ${resource}`)]

@@ -4,7 +4,7 @@ import { invocation, wordsOf } from './shell-commands.ts'
 
 /** Files and addresses that hold credentials or accounts of a machine. */
 export const SENSITIVE_PATH =
-  /\/etc\/(?:passwd|shadow|sudoers|kubernetes\/)|(?:^|[/~"'\s=@])\.(?:ssh\/(?!known_hosts|config\b)|aws\/|azure\/|gnupg\/|kube\/config|docker\/config\.json|netrc|npmrc|pypirc|git-credentials|pgpass|bash_history|config\/gcloud)|(?:^|[/~])\.(?:ssh|aws|gnupg|azure|kube)\/?$|id_(?:rsa|ed25519|ecdsa|dsa)\b(?!\.pub)|\/var\/run\/secrets\/kubernetes\.io|\/proc\/(?:self|\d{1,7}|\*)\/environ|\/run\/secrets\/|169\.254\.169\.254|metadata\.google\.internal|kubeconfig\b|\.tfstate\b|wallet\.dat|Login Data\b|\.pem\b|vault-token/
+  /\/etc\/(?:passwd|shadow|sudoers|kubernetes\/)|(?:^|[/\\~"'\s=@])\.(?:ssh[/\\](?!known_hosts|config\b)|aws[/\\]|azure\/|gnupg\/|kube\/config|docker\/config\.json|netrc|npmrc|pypirc|git-credentials|pgpass|bash_history|config\/gcloud)|(?:^|[/~])\.(?:ssh|aws|gnupg|azure|kube)\/?$|id_(?:rsa|ed25519|ecdsa|dsa)\b(?!\.pub)|\/var\/run\/secrets\/kubernetes\.io|\/proc\/(?:self|\d{1,7}|\*)\/environ|\/run\/secrets\/|169\.254\.169\.254|metadata\.google\.internal|kubeconfig\b|\.tfstate\b|wallet\.dat|Login Data\b|\.pem\b|vault-token/
 
 const READS_STORE: [RegExp, RegExp][] = [
   [/^kubectl$/, /\bget\s+secrets?\b/],

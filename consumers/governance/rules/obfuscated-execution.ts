@@ -8,8 +8,8 @@ import { findingAt, inCode, inCommands, sign } from './matching.ts'
 import type { Finding, Rule } from './rule.ts'
 
 // A method of that name on some object runs nothing (`pattern.exec`, `model.eval`); on these it does.
-const RUNS = String.raw`(?<![\w.$])(?:(?:Kernel|binding|globalThis|window|global|builtins|__builtins__|vm|self)\.)?(?:exec|eval|Function|execScript|instance_eval|class_eval|module_eval|run_code|Invoke-Expression|iex|runInThisContext|runInNewContext)\b`
-const DECODES = String.raw`(?:b(?:64|32|85)decode|a85decode|decode64|decode_base64|atob\s?\(|fromhex|unhexlify|decompress|fromCharCode|fromCodePoint|base64_decode|gzinflate|str_rot13|marshal\.loads|FromBase64String|rot_?13|\.decode\(|bytes\(\[|Buffer\.from\([^\n)]{0,400}["'](?:base64|hex)["'])`
+const RUNS = String.raw`(?<![\w.$])(?:(?:Kernel|binding|globalThis|window|global|builtins|__builtins__|vm|self|require\(["'](?:node:)?vm["']\))\.)?(?:exec|eval|Function|execScript|instance_eval|class_eval|module_eval|run_code|Invoke-Expression|iex|runInThisContext|runInNewContext)\b`
+const DECODES = String.raw`(?:b(?:64|32|85)decode|a85decode|decode64|decode_base64|atob\s?\(|fromhex|unhexlify|decompress|fromCharCode|fromCodePoint|base64_decode|gzinflate|str_rot13|marshal\.loads|Fernet|\.decrypt\(|unescape\(|decodeURIComponent\(|\.pack\(|\bchr\(|FromBase64String|rot_?13|\.decode\(|bytes\(\[|Buffer\.from\([^\n)]{0,400}["'](?:base64|hex)["'])`
 const MANY_ESCAPES = String.raw`(?:\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[0-7]{3}){3}`
 const CODE: readonly CodePattern[] = [
   {
@@ -32,8 +32,13 @@ const CODE: readonly CodePattern[] = [
     sign: sign('text in character codes is executed', 'high', 'high'),
   },
   {
+    pattern: /\b(?:global|globalThis|window|self|this)\[[^\]\n]{0,60}["']\s?\+\s?["'][^\]\n]{0,60}\]\s?\(/,
+    languages: ['node'],
+    sign: sign('a function is called by a computed name', 'high', 'medium'),
+  },
+  {
     pattern:
-      /\bgetattr\(\s{0,5}(?:builtins|__builtins__|__import__\([^)\n]{0,40}\)|os|sys)\s{0,3},\s{0,5}(?![\w"']*(?:__version__|["'][a-z_]+["']))[^)\n]{1,80}|__builtins__\s?\.\s?(?:getattr|__dict__)|\bglobals\(\)\s?\[[^\]\n]{0,60}(?:chr\(|decode|join)/,
+      /\bgetattr\(\s{0,5}(?:builtins|__builtins__|__import__\([^)\n]{0,40}\)|os|sys)\s{0,3},\s{0,5}(?!["']\w+["']\s?[,)])[^)\n]{1,80}|__builtins__\s?\.\s?(?:getattr|__dict__)|\bglobals\(\)\s?\[[^\]\n]{0,60}(?:chr\(|decode|join)/,
     sign: sign('a function is called by a computed name', 'high', 'medium'),
   },
   {

@@ -10,6 +10,16 @@ const WRITES_CODE = String.raw`(?:open\([^\n)]{0,120},\s{0,3}["'](?:a|w|ab|wb|a\
 const PLACES_CODE = String.raw`["'\`][^"'\`\n]{0,120}(?:\.(?:bashrc|zshrc|profile|bash_profile|zprofile)\b|/etc/(?:cron|systemd/system|init\.d|rc\.local|ld\.so\.preload|profile)|authorized_keys|Launch(?:Agents|Daemons)|CurrentVersion\\{1,2}Run|Programs\\{1,2}Startup|\.config/autostart|/var/spool/cron|\.git/hooks)`
 const CODE: readonly CodePattern[] = [
   {
+    pattern: new RegExp(
+      `open\\(\\s?[^\\n]{0,60}${PLACES_CODE}["'\`]?\\)?\\s?\\)?\\s?,\\s{0,3}["'](?:a|w|ab|wb|a\\+|w\\+)["']`,
+    ),
+    sign: sign('code writes where things are started from', 'critical', 'medium'),
+  },
+  {
+    pattern: /\b(?:Set|New)-ItemProperty\b[^\n]{0,120}CurrentVersion\\{1,2}Run/i,
+    sign: sign('code registers itself to be started', 'critical', 'medium'),
+  },
+  {
     pattern: new RegExp(`${PLACES_CODE}[\\s\\S]{0,400}?${WRITES_CODE}`),
     sign: sign('code writes where things are started from', 'critical', 'medium'),
   },

@@ -92,8 +92,18 @@ const FETCHED = new RegExp(String.raw`\b([A-Za-z_]\w{0,60})\s{0,4}=\s{0,4}[^\n=]
 
 const MADE_EXECUTABLE = /\bS_I[EX]*XEC|\bchmod(?:Sync)?\([^\n]{0,80}\b(?:0o?)?7[0-7]{2}\b|\bchmod \+x/
 
+// What was fetched is handed on to something that runs it, over callbacks, a file or a pipe.
+const HANDED_ON = [
+  /\bfetch\([^\n]{0,300}\.then\(\s?(?:eval|Function|exec)\b/,
+  /\bhttps?\.get\([\s\S]{0,400}?\b(?:eval|Function|runInThisContext|_compile)\s?\(\s?[A-Za-z_]/,
+  /\b(?:urlretrieve|download_file|wget\.download)\([\s\S]{0,400}?\b(?:os\.(?:system|popen|startfile|exec\w{1,3})|subprocess\.\w{1,16})\s?\(/,
+  /\.write\([^\n]{0,80}(?:requests\.get|urlopen)\([\s\S]{0,400}?\b(?:os\.(?:system|popen|startfile)|subprocess\.\w{1,16})\s?\(/,
+  /\bDownloadFile\([\s\S]{0,400}?\b(?:Start-Process|Invoke-Item|& )/i,
+  /\b(?:iwr|irm|curl|wget|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|]{0,300}\|\s?(?:iex|Invoke-Expression)\b/i,
+]
+
 function codeRunsDownload({ text }: InlineCode): boolean {
-  if (RUN_FETCH.test(text)) return true
+  if (RUN_FETCH.test(text) || HANDED_ON.some((pattern) => pattern.test(text))) return true
   if (MADE_EXECUTABLE.test(text) && ANY_FETCH.test(text)) return true
   const names = new Set([...text.matchAll(FETCHED)].map((match) => match[1] ?? ''))
   return [...text.matchAll(new RegExp(String.raw`${RUN}([A-Za-z_]\w{0,60})`, 'g'))].some((match) =>

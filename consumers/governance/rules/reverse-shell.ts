@@ -141,6 +141,7 @@ function codeConnectsShell({ text }: InlineCode): boolean {
       text,
     )
   if (!socket) return false
+  if (/TCPSocket[\s\S]{0,200}\.gets\b[\s\S]{0,200}IO\.popen\(/.test(text)) return true
   if (/\bGetStream\(\)/.test(text) && /\b(?:iex|Invoke-Expression)\b/i.test(text)) return true
   if (/\bsh -i\b[^\n]{0,20}[<>]&/.test(text)) return true
   if (/\bos\.dup2\b|\bpty\.spawn\b|open\s{0,2}\(?\s{0,2}STD(?:IN|OUT)\s{0,2},\s{0,2}["'][<>]&/.test(text)) return true

@@ -43,30 +43,42 @@ export async function judgeAll(directory: string): Promise<{ judged: Judged[]; d
   // The hash of every byte that is judged, in the order of the index.
   const hash = createHash('sha256').update(index)
   const judged: Judged[] = []
-  // Two rounds: the first warms the code up, as in a service that has been running for a while.
-  for (const measured of [false, true]) {
-    for (const item of items) {
-      const content = readFileSync(join(directory, item.file))
-      if (measured) hash.update(content)
-      const start = performance.now()
-      const read = readPackage(content)
-      if (!read.ok) throw new Error(`${item.file}: ${read.errors[0]?.detail}`)
-      const { violations, features } = runRules(read.wpk)
-      const between = performance.now()
-      const probability = await model.probability(features)
-      const end = performance.now()
-      if (!measured) continue
-      judged.push({
-        item,
-        violations,
-        rules: riskScore(violations, null),
-        model: riskScore([], probability),
-        both: riskScore(violations, probability),
-        analysisMs: end - start,
-        inferenceMs: end - between,
-      })
-    }
+  for (const item of items) {
+    const content = readFileSync(join(directory, item.file))
+    hash.update(content)
+    // The shortest of four rounds: what else the machine did meanwhile is not the analyzer's time.
+    const first = await judgeOne(item, content, model.probability)
+    const rounds = [first]
+    while (rounds.length < 4) rounds.push(await judgeOne(item, content, model.probability))
+    judged.push({
+      ...first,
+      analysisMs: Math.min(...rounds.map(({ analysisMs }) => analysisMs)),
+      inferenceMs: Math.min(...rounds.map(({ inferenceMs }) => inferenceMs)),
+    })
   }
   await model.close()
   return { judged, data: hash.digest('hex'), model: model.card.version }
+}
+
+async function judgeOne(
+  item: Item,
+  content: Uint8Array,
+  probabilityOf: (features: Float32Array) => Promise<number | null>,
+): Promise<Judged> {
+  const start = performance.now()
+  const read = readPackage(content)
+  if (!read.ok) throw new Error(`${item.file}: ${read.errors[0]?.detail}`)
+  const { violations, features } = runRules(read.wpk)
+  const between = performance.now()
+  const probability = await probabilityOf(features)
+  const end = performance.now()
+  return {
+    item,
+    violations,
+    rules: riskScore(violations, null),
+    model: riskScore([], probability),
+    both: riskScore(violations, probability),
+    analysisMs: end - start,
+    inferenceMs: end - between,
+  }
 }

@@ -19,6 +19,7 @@ import { faultText, fileOf, fileText, type PublishedSchema, unpublished, version
 import { asyncapi } from './asyncapi.ts'
 import { eventLines } from './events-page.ts'
 import { publishedSchemas, VERSIONS } from './published-schemas.ts'
+import { ruleLines } from './rules-page.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
@@ -35,6 +36,7 @@ export function referencePages(): Record<string, string> {
     'docs/reference/settings.md': settingsPage(),
     'docs/reference/errors.md': errorsPage(),
     'docs/reference/events.md': eventsPage([...onFile, ...added]),
+    'docs/reference/rules.md': page('Governance rules', ruleLines()),
     'docs/reference/asyncapi.json': `${JSON.stringify(asyncapi(version), null, 2)}\n`,
   }
 }

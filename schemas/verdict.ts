@@ -37,6 +37,12 @@ export const VerdictCheck = Type.Object(
   closed,
 )
 
+/** What one feature of the package added to the model's log odds. */
+export const Contribution = Type.Object(
+  { feature: Type.String({ minLength: 1, maxLength: 64 }), log_odds: Type.Number() },
+  closed,
+)
+
 /** What the analyzer says of one package. It is a pure function of bytes, ruleset and model. */
 export const Verdict = Type.Object(
   {
@@ -54,6 +60,8 @@ export const Verdict = Type.Object(
       Type.Null(),
     ]),
     checks: Type.Array(VerdictCheck),
+    /** The features that moved the model's probability, largest first; none without a model. */
+    contributions: Type.Optional(Type.Array(Contribution)),
   },
   { ...closed, $id: 'atom:verdict:v1', title: 'Verdict' },
 )
@@ -61,5 +69,6 @@ export const Verdict = Type.Object(
 export type Severity = Static<typeof Severity>
 export type Confidence = Static<typeof Confidence>
 export type Violation = Static<typeof Violation>
+export type Contribution = Static<typeof Contribution>
 export type VerdictCheck = Static<typeof VerdictCheck>
 export type Verdict = Static<typeof Verdict>

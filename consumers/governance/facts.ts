@@ -1,8 +1,11 @@
 import { parseDocument } from '../../platform/document.ts'
 import { pointerStep } from '../../platform/document-problem.ts'
 import type { Wpk } from '../../schemas/wpk.ts'
+import { withoutComments } from './code-comments.ts'
+import { decodedLiterals } from './code-decoding.ts'
 import { embeddedPipelines } from './embedded-commands.ts'
 import { execParts } from './exec-array.ts'
+import { normalised } from './hidden-characters.ts'
 import { isSecretName } from './secret-names.ts'
 import { type Pipeline, parseShell, type TextRange } from './shell.ts'
 import { allPipelines, type InlineCode, inlineCode, type Language, languageOf } from './shell-commands.ts'
@@ -12,8 +15,8 @@ export type Area = 'handler' | 'rollback' | 'trigger' | 'alert'
 
 /**
  * One value that something executes or sends. `pointer` is its exact place, `name` its key (or the variable or header
- * it sets), `handler` the index of its handler (-1 outside of one). `bare` is the text with comments blanked, of the
- * same length. Only command facts have pipelines (shell, and shell started from other code) and code (the rest).
+ * it sets), `handler` the index of its handler (-1 outside of one). `bare` is the text with comments blanked and
+ * look-alike characters replaced. Only command facts have pipelines (shell, and shell started from other code) and code (the rest).
  */
 export type Fact = {
   pointer: string
@@ -225,16 +228,23 @@ function visitManifest(facts: Fact[], key: string, value: unknown, pointer: stri
 }
 
 function commandFact(name: string, text: string, pointer: string, place: Place): Fact {
-  const language = languageFromHead(text) ?? place.language
+  const read = normalised(text).replaceAll('\r\n', '\n')
+  const language = languageFromHead(read) ?? place.language
   const base = fact('command', name, text, pointer, place)
   if (language !== 'shell') {
-    const code = [{ language, text: withoutLineComments(text, language) }]
-    return { ...base, bare: code[0]?.text ?? text, code, pipelines: embeddedPipelines(code) }
+    const bare = withoutComments(read, language)
+    const code: InlineCode[] = [{ language, text: bare }]
+    code.push(...decodedLiterals(code))
+    return { ...base, bare, code, pipelines: embeddedPipelines(code) }
   }
   const comments: TextRange[] = []
-  const pipelines = allPipelines(parseShell(text, 0, comments))
-  const code = pipelines.flat().flatMap((command) => inlineCode(command).filter((item) => item.language !== 'shell'))
-  return { ...base, bare: blanked(text, comments), code, pipelines: [...pipelines, ...embeddedPipelines(code)] }
+  const pipelines = allPipelines(parseShell(read, 0, comments))
+  const code = pipelines
+    .flat()
+    .flatMap((command) => inlineCode(command).filter((item) => item.language !== 'shell'))
+    .map((item) => ({ ...item, text: withoutComments(item.text, item.language) }))
+  code.push(...decodedLiterals(code))
+  return { ...base, bare: blanked(read, comments), code, pipelines: [...pipelines, ...embeddedPipelines(code)] }
 }
 
 function blanked(text: string, ranges: readonly TextRange[]): string {
@@ -245,11 +255,6 @@ function blanked(text: string, ranges: readonly TextRange[]): string {
     at = end
   }
   return bare + text.slice(at)
-}
-
-function withoutLineComments(text: string, language: Language): string {
-  const mark = language === 'node' || language === 'php' ? /^[ \t]*\/\/[^\n]*/gm : /^[ \t]*#[^\n]*/gm
-  return text.replace(mark, (line) => ' '.repeat(line.length))
 }
 
 function languageFromHead(text: string): Language | null {

@@ -21,6 +21,12 @@ export const isCollector = (host: string): boolean =>
     host,
   )
 
+/** Services that hide where an address leads or tell its owner who opened it, and chats that take commands and loot. */
+export const isCover = (host: string): boolean =>
+  /(?:^|\.)(?:bit\.ly|tinyurl\.com|t\.ly|is\.gd|cutt\.ly|rebrand\.ly|shorturl\.at|grabify\.link|iplogger\.(?:org|com)|2no\.co|yip\.su|discord(?:app)?\.com|discord\.gg|api\.telegram\.org|ip\.me|ipify\.org|ifconfig\.me|icanhazip\.com|[\w-]{1,60}\.onion|duckdns\.org|no-ip\.(?:org|com)|ddns\.net|hopto\.org)$/.test(
+    host,
+  )
+
 /** Every http, ftp or websocket URL in a text. */
 export const urlsIn = (text: string): string[] =>
   text.match(/\b(?:https?|ftps?|wss?):\/\/[^\s'"`<>|;)]{1,2000}/gi) ?? []

@@ -1,9 +1,10 @@
 import type { Wpk } from '../../schemas/wpk.ts'
 import { type Fact, factsOf } from './facts.ts'
 import { hostOf } from './hosts.ts'
+import { type Manifest, manifestsOf } from './manifests.ts'
 
 /** One package as the rules see it: the document and the facts drawn from it, once. */
-export type PackageView = { wpk: Wpk; facts: Fact[]; alertHosts: ReadonlySet<string> }
+export type PackageView = { wpk: Wpk; facts: Fact[]; manifests: Manifest[]; alertHosts: ReadonlySet<string> }
 
 /** Draws the facts of a package; hosts of its declared alerts count as known receivers. */
 export function viewOf(wpk: Wpk): PackageView {
@@ -13,5 +14,5 @@ export function viewOf(wpk: Wpk): PackageView {
     const host = fact.area === 'alert' ? hostOf(fact.text) : null
     if (host !== null) alertHosts.add(host)
   }
-  return { wpk, facts, alertHosts }
+  return { wpk, facts, manifests: manifestsOf(wpk), alertHosts }
 }

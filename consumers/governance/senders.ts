@@ -23,6 +23,13 @@ export function senderOf(command: Command): Sender | null {
   if (/^(?:nc|ncat|netcat|telnet|socat)$/.test(name)) return plainSender(command, args)
   if (/^(?:scp|rsync|sftp|lftp|ftp|rclone)$/.test(name)) return copySender(args)
   if (/^(?:dig|nslookup|host|drill)$/.test(name)) return dnsSender(args)
+  if (name === 'ping') {
+    const pattern = args.findIndex((word) => word.text === '-p')
+    const data = pattern === -1 ? undefined : args[pattern + 1]
+    return data === undefined || !data.text.includes('$')
+      ? null
+      : { host: args.at(-1)?.text ?? null, reads: [data], stdin: false, dns: true }
+  }
   if (/^(?:mail|mailx|sendmail|mutt)$/.test(name))
     return { host: args.at(-1)?.text.split('@')[1] ?? null, reads: args, stdin: true, dns: false }
   return null
@@ -72,5 +79,11 @@ function dnsSender(args: readonly Word[]): Sender | null {
   return name === undefined ? null : { host: name.text.toLowerCase(), reads: [name], stdin: false, dns: true }
 }
 
-/** Hosts of all URLs in a piece of code. */
-export const hostsInCode = (text: string): string[] => urlsIn(text).flatMap((url) => hostOf(url) ?? [])
+const NAMED_HOST =
+  /\b(?:hostname|host)["']?\s?[:=]\s?["']([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})["']|\b(?:HTTPS?Connection|SMTP(?:_SSL)?|FTP|create_connection\(|connect\()\(?\(?\s?["']([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})["']/g
+
+/** Hosts that a piece of code names: in URLs and as the peer of a connection. */
+export const hostsInCode = (text: string): string[] => [
+  ...urlsIn(text).flatMap((url) => hostOf(url) ?? []),
+  ...[...text.matchAll(NAMED_HOST)].map(([, option, peer]) => (option ?? peer ?? '').toLowerCase()),
+]

@@ -4,7 +4,7 @@ import { invocation, wordsOf } from './shell-commands.ts'
 
 /** Files and addresses that hold credentials or accounts of a machine. */
 export const SENSITIVE_PATH =
-  /\/etc\/(?:passwd|shadow|sudoers|kubernetes\/)|(?:^|[/~"'\s=@])\.(?:ssh\/(?!known_hosts|config\b)|aws\/|azure\/|gnupg\/|kube\/config|docker\/config\.json|netrc|npmrc|pypirc|git-credentials|pgpass|bash_history|config\/gcloud)|id_(?:rsa|ed25519|ecdsa|dsa)\b(?!\.pub)|\/var\/run\/secrets\/kubernetes\.io|\/proc\/(?:self|\d{1,7}|\*)\/environ|\/run\/secrets\/|169\.254\.169\.254|metadata\.google\.internal|kubeconfig\b|\.tfstate\b|wallet\.dat|Login Data\b|\.pem\b|vault-token/
+  /\/etc\/(?:passwd|shadow|sudoers|kubernetes\/)|(?:^|[/\\~"'\s=@])\.(?:ssh[/\\](?!known_hosts|config\b)|aws[/\\]|azure\/|gnupg\/|kube\/config|docker\/config\.json|netrc|npmrc|pypirc|git-credentials|pgpass|bash_history|config\/gcloud)|(?:^|[/~])\.(?:ssh|aws|gnupg|azure|kube)\/?$|id_(?:rsa|ed25519|ecdsa|dsa)\b(?!\.pub)|\/var\/run\/secrets\/kubernetes\.io|\/proc\/(?:self|\d{1,7}|\*)\/environ|\/run\/secrets\/|169\.254\.169\.254|metadata\.google\.internal|kubeconfig\b|\.tfstate\b|wallet\.dat|Login Data\b|\.pem\b|vault-token/
 
 const READS_STORE: [RegExp, RegExp][] = [
   [/^kubectl$/, /\bget\s+secrets?\b/],
@@ -83,6 +83,11 @@ export function spread(pipeline: Pipeline, taint: Taint): void {
       const assigned = /^([A-Za-z_]\w*)\+?=/.exec(word.text)?.[1]
       if (assigned !== undefined && sourceInWord(word, taint) !== null) taint.variables.add(assigned)
     }
+  }
+  for (const { words } of pipeline) {
+    // `for line in $(cat secret)`: the loop's variable holds it, piece by piece.
+    if (words[0]?.text === 'for' && words[1] !== undefined && words.some((word) => sourceInWord(word, taint) !== null))
+      taint.variables.add(words[1].text)
   }
   if (!pipeline.some((command) => sourceOf(command, taint) !== null)) return
   for (const command of pipeline) {

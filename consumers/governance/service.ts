@@ -3,8 +3,10 @@ import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, everyone, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
 import { closed } from '../../schemas/envelope.ts'
+import type { Verdict } from '../../schemas/verdict.ts'
 import type { Analyzer } from './analyzer.ts'
 import { readSample } from './sample.ts'
+import { sarifOf } from './sarif.ts'
 
 const MAX_BODY_BYTES = 2_500_000
 const AnalyzeBody = closed({
@@ -12,6 +14,14 @@ const AnalyzeBody = closed({
   content: Type.Optional(Type.String()),
   media_type: Type.Optional(Type.Union([Type.Literal('application/json'), Type.Literal('application/yaml')])),
 })
+
+const SARIF = 'application/sarif+json'
+
+/** The verdict in the form that the caller asks for: our own, or SARIF. */
+function inForm(call: Call, verdict: Verdict): Answer {
+  if (!call.header('accept')?.toLowerCase().includes(SARIF)) return { status: 200, body: verdict }
+  return { status: 200, bytes: Buffer.from(JSON.stringify(sarifOf(verdict))), type: SARIF }
+}
 
 /** Every call of port 8070: judge a document that is not (yet) submitted, and say with which models. */
 export function governanceRoutes(analyzer: Analyzer): Route[] {
@@ -21,9 +31,8 @@ export function governanceRoutes(analyzer: Analyzer): Route[] {
       AnalyzeBody,
       jsonBody(call, { anyType: true, maxBytes: MAX_BODY_BYTES }),
     )
-    if (content !== undefined)
-      return { status: 200, body: await analyzer.analyze(Buffer.from(content, 'utf8'), media_type) }
-    if (id === 'sample') return { status: 200, body: await analyzer.analyze(await readSample()) }
+    if (content !== undefined) return inForm(call, await analyzer.analyze(Buffer.from(content, 'utf8'), media_type))
+    if (id === 'sample') return inForm(call, await analyzer.analyze(await readSample()))
     if (id !== undefined)
       throw httpError('not_found', 'the only shipped document is `sample`; send `content` for others')
     throw httpError('body_malformed', 'send `content` (the document as text) or `{"id": "sample"}`')

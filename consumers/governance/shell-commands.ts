@@ -1,4 +1,6 @@
+import { codeWords } from './downloads.ts'
 import { type Command, type Pipeline, parseShell, type Script, type Word } from './shell.ts'
+import { staticOutput } from './shell-decoding.ts'
 
 export type Language = 'shell' | 'python' | 'node' | 'ruby' | 'perl' | 'php' | 'powershell' | 'other'
 
@@ -75,6 +77,12 @@ export function invocation(command: Command): Invocation {
 
 export type InlineCode = { language: Language; text: string }
 
+const codeFlag = (language: Language): RegExp => {
+  if (language === 'shell') return /^-[a-z]*c$/
+  if (language === 'php') return /^-r$/
+  return language === 'powershell' ? /^-c(?:ommand)?$/i : /^(?:-[a-zA-Z]*[ceE]|--eval)$/
+}
+
 /** Code handed to an interpreter on its command line or as a heredoc: `bash -c`, `python3 -c`, `node -e`, `eval`. */
 export function inlineCode(command: Command): InlineCode[] {
   const found: InlineCode[] = []
@@ -82,10 +90,14 @@ export function inlineCode(command: Command): InlineCode[] {
   const words = [name, ...args.map((word) => word.text)]
   words.forEach((word, index) => {
     const language = languageOf(word)
-    const flag = words[index + 1] ?? ''
-    const isCode = language === 'shell' ? /^-[a-z]*c$/.test(flag) : /^(?:-[a-z]*[ceE]|--eval|-Command|-c)$/.test(flag)
-    const code = words[index + 2]
-    if (language !== null && isCode && code !== undefined) found.push({ language, text: code })
+    if (language === null) return
+    // Options may stand before the one that brings code (`ruby -rsocket -e`); a first plain word is a file.
+    for (let at = index + 1; at < words.length && at < index + 6 && words[at]?.startsWith('-'); at += 1) {
+      const code = words[at + 1]
+      if (!codeFlag(language).test(words[at] ?? '') || code === undefined) continue
+      found.push({ language, text: code })
+      break
+    }
   })
   if (name === 'eval') found.push({ language: 'shell', text: args.map((word) => word.text).join(' ') })
   if (name === 'su' && args.some((word) => word.text === '-c')) {
@@ -123,16 +135,26 @@ export function allPipelines(script: Script, depth = 0): Pipeline[] {
   return found
 }
 
-/** Text that a pipeline writes out itself and feeds to a shell: `cat <<EOF | sh`, `echo '...' | bash`. */
+/** Text that a pipeline writes out itself and feeds to a shell: `cat <<EOF | sh`, `echo '...' | base64 -d | bash`. */
 function pipedScripts(pipeline: Pipeline): string[] {
-  return pipeline.flatMap((command, index) => {
-    const next = pipeline[index + 1]
-    if (next === undefined || languageOf(invocation(next).name) !== 'shell') return []
-    const { name, args } = invocation(command)
-    if (command.heredoc !== null) return [command.heredoc]
-    return name === 'echo' || name === 'printf' ? [args.map((word) => word.text).join(' ')] : []
-  })
+  const shell = pipeline.findIndex((command, index) => index > 0 && languageOf(invocation(command).name) === 'shell')
+  const piped = shell === -1 ? null : staticOutput(pipeline.slice(0, shell))
+  return [
+    ...(piped === null ? [] : [piped.text]),
+    ...pipeline.flatMap((command) => codeWords(command).flatMap(writtenIn)),
+    ...pipeline.flatMap((command) =>
+      languageOf(invocation(command).name) === 'shell'
+        ? command.redirects
+            .filter(({ op }) => op === '<<<')
+            .flatMap(({ target }) => [target.text, ...writtenIn(target)])
+        : [],
+    ),
+  ]
 }
+
+/** What the substitutions in a word write when that is known: `eval "$(echo ... | base64 -d)"`. */
+const writtenIn = ({ substitutions, processes }: Word): string[] =>
+  [...substitutions, ...processes].flat().flatMap((inner) => staticOutput(inner)?.text ?? [])
 
 /** All words a command is made of: assignments, arguments, redirect targets. */
 export const wordsOf = (command: Command): Word[] => [

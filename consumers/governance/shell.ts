@@ -1,294 +1,256 @@
+import {
+  type Assignment,
+  type CommandNode,
+  type CompoundList,
+  forEachChild,
+  type HereDoc,
+  type PipelineNode,
+  parse,
+  type Redirection,
+  type Command as SimpleCommand,
+  type Statement,
+  type SyntaxNode,
+  type Word as SyntaxWord,
+} from 'unbash'
+import { commentsOf } from './shell-comments.ts'
+import { markExpressions } from './shell-expressions.ts'
+
 /** A word after quote removal; expansions stay as written. `quoted` is true when any part stood in quotes. */
 export type Word = { text: string; quoted: boolean; substitutions: Script[]; processes: Script[] }
 export type Redirect = { op: string; target: Word }
-export type Command = { words: Word[]; assignments: Word[]; redirects: Redirect[]; heredoc: string | null }
+/** One call. `captured` when its output goes into a substitution and not to where the script prints. */
+export type Command = {
+  words: Word[]
+  assignments: Word[]
+  redirects: Redirect[]
+  heredoc: string | null
+  captured: boolean
+}
 /** Commands joined by pipes, first to last. */
 export type Pipeline = Command[]
 export type Script = Pipeline[]
 export type TextRange = { start: number; end: number }
 
-type Reader = {
-  text: string
-  at: number
-  depth: number
-  script: Script
-  pipeline: Pipeline
-  command: Command
-  groups: number[]
-  comments: TextRange[]
-  heredocs: { delimiter: string; dash: boolean; command: Command }[]
-}
+type Reader = { source: string; restore: (text: string) => string; depth: number }
 
 const MAX_NESTING = 5
-const LEADING_KEYWORDS = new Set(['if', 'then', 'elif', 'else', 'while', 'until', 'do', '!', 'time'])
-const REDIRECT = /(?:[0-9]{1,3}|&)?(?:<<<|<<-|<<|<&|<>|>>|>&|>\||<|>)/y
-const PLAIN = /[^\s;&|()<>'"`$\\]+/y
+// Longer than any pipeline that somebody wrote.
+const MAX_PIPELINE = 100
+// The parser takes seconds for a text of opening signs only; no script that a person wrote comes near.
+const MAX_OPEN = 200
+
+/** True when so many parentheses are open at once that the script is not parsed. */
+export function isTooNested(text: string): boolean {
+  let open = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charCodeAt(at)
+    if (char === 40) open += 1
+    else if (char === 41 && open > 0) open -= 1
+    if (open > MAX_OPEN) return true
+  }
+  return false
+}
 
 /**
- * Reads a shell script into its commands. It never throws: what it cannot understand ends up as words. Quoted text
- * and comments are told from code, which is what the rules need; arithmetic, `case` and `[[` are read as plain words.
+ * Reads a shell script into its commands, in the order in which they stand; branches, loops and functions are
+ * flattened. It never throws: what the grammar cannot read ends up as words. Template expressions are kept as text.
  * The places of comments are added to `comments`.
  */
 export function parseShell(text: string, depth = 0, comments: TextRange[] = []): Script {
-  const reader: Reader = {
-    text,
-    at: 0,
-    depth,
-    script: [],
-    pipeline: [],
-    command: emptyCommand(),
-    groups: [],
-    comments,
-    heredocs: [],
-  }
-  while (reader.at < text.length) step(reader)
-  endPipeline(reader)
-  return reader.script
-}
-
-const emptyCommand = (): Command => ({ words: [], assignments: [], redirects: [], heredoc: null })
-
-function step(reader: Reader): void {
-  const { text } = reader
-  const char = text[reader.at]
-  if (char === ' ' || char === '\t' || char === '\r') reader.at += 1
-  else if (char === '\\' && text[reader.at + 1] === '\n') reader.at += 2
-  else if (char === '\n') newline(reader)
-  else if (char === '#') comment(reader)
-  else if (isRedirect(reader)) redirect(reader)
-  else if (char === '|' && text[reader.at + 1] !== '|') {
-    endCommand(reader)
-    reader.at += text[reader.at + 1] === '&' ? 2 : 1
-  } else if (char === ';' || char === '&' || char === '|') {
-    endPipeline(reader)
-    reader.at += 1
-  } else if (char === '(') {
-    endPipeline(reader)
-    reader.groups.push(reader.script.length)
-    reader.at += 1
-  } else if (char === ')') {
-    reader.at += 1
-    closeGroup(reader)
-  } else addWord(reader, readWord(reader))
-}
-
-function comment(reader: Reader): void {
-  const end = endOfLine(reader.text, reader.at)
-  reader.comments.push({ start: reader.at, end })
-  reader.at = end
-}
-
-function newline(reader: Reader): void {
-  reader.at += 1
-  endPipeline(reader)
-  for (const { delimiter, dash, command } of reader.heredocs.splice(0)) {
-    const lines: string[] = []
-    while (reader.at < reader.text.length) {
-      const end = endOfLine(reader.text, reader.at)
-      const line = reader.text.slice(reader.at, end)
-      reader.at = Math.min(end + 1, reader.text.length)
-      if ((dash ? line.trimStart() : line) === delimiter) break
-      lines.push(line)
-    }
-    command.heredoc = lines.join('\n')
+  const unread = (): Script => [[plainCommand(text.slice(0, 10_000).split(/\s+/))]]
+  if (isTooNested(text)) return unread()
+  const { text: source, restore } = markExpressions(text)
+  try {
+    const tree = parse(source)
+    comments.push(...commentsOf(tree, source))
+    return statements({ source, restore, depth }, tree.commands)
+  } catch {
+    // The parser recurses: a text made to overflow its stack is one long command.
+    return unread()
   }
 }
 
-const endOfLine = (text: string, from: number): number => {
-  const end = text.indexOf('\n', from)
-  return end === -1 ? text.length : end
+const plainCommand = (words: readonly string[]): Command => ({
+  words: words.filter((word) => word !== '').map((text) => ({ text, quoted: false, substitutions: [], processes: [] })),
+  assignments: [],
+  redirects: [],
+  heredoc: null,
+  captured: false,
+})
+
+const statements = (reader: Reader, list: readonly Statement[]): Script =>
+  list.flatMap(({ command }) =>
+    command.type === 'AndOr' ? command.commands.flatMap((one) => pipelines(reader, one)) : pipelines(reader, command),
+  )
+
+const block = (reader: Reader, list: CompoundList | undefined): Script =>
+  list === undefined ? [] : statements(reader, list.commands)
+
+function pipelines(reader: Reader, node: PipelineNode): Script {
+  if (node.type !== 'Pipeline') return commands(reader, node)
+  if (node.commands.length === 1 && node.commands[0] !== undefined) return commands(reader, node.commands[0])
+  // `(a; b) | c`: everything in the group feeds what follows, so it becomes one pipeline.
+  const joined = node.commands.flatMap((one) => commands(reader, one).flat())
+  const parts: Script = []
+  // Rules compare each command with all before it. Parts overlap by one, so that no two neighbours are torn apart.
+  for (let start = 0; start < joined.length; start += MAX_PIPELINE - 1) {
+    parts.push(joined.slice(start, start + MAX_PIPELINE))
+    if (start + MAX_PIPELINE >= joined.length) break
+  }
+  return parts
 }
 
-function isRedirect(reader: Reader): boolean {
-  REDIRECT.lastIndex = reader.at
-  const found = REDIRECT.exec(reader.text)?.[0]
-  if (found === undefined) return false
-  const isProcess = (found === '<' || found === '>') && reader.text[reader.at + 1] === '('
-  return !isProcess
-}
-
-function redirect(reader: Reader): void {
-  REDIRECT.lastIndex = reader.at
-  const op = REDIRECT.exec(reader.text)?.[0] ?? ''
-  reader.at += op.length
-  while (reader.text[reader.at] === ' ' || reader.text[reader.at] === '\t') reader.at += 1
-  const target = readWord(reader)
-  reader.command.redirects.push({ op, target })
-  const dash = op.endsWith('<<-')
-  if (dash || (op.endsWith('<<') && !op.endsWith('<<<'))) {
-    reader.heredocs.push({ delimiter: target.text, dash, command: reader.command })
+function commands(reader: Reader, node: CommandNode): Script {
+  switch (node.type) {
+    case 'Command':
+      return simple(reader, node)
+    case 'Redirected':
+      return redirected(reader, commands(reader, node.command), node.redirects)
+    case 'If':
+      return [
+        ...block(reader, node.clause),
+        ...block(reader, node.then),
+        ...node.elif.flatMap((branch) => [...block(reader, branch.clause), ...block(reader, branch.then)]),
+        ...block(reader, node.else),
+      ]
+    case 'While':
+      return [...block(reader, node.clause), ...block(reader, node.body)]
+    case 'For':
+    case 'Select': {
+      const values = (node.wordlist ?? []).map((word) => wordOf(reader, word))
+      const head = plainCommand(['for', node.name.value, 'in'])
+      return [[{ ...head, words: [...head.words, ...values] }], ...block(reader, node.body)]
+    }
+    case 'Case': {
+      const head = plainCommand(['case'])
+      const subject = [{ ...head, words: [...head.words, wordOf(reader, node.word)] }]
+      return [subject, ...node.items.flatMap((item) => block(reader, item.body))]
+    }
+    case 'Function':
+    case 'Coproc':
+      return node.body.type === 'CompoundList' ? block(reader, node.body) : commands(reader, node.body)
+    case 'Subshell':
+    case 'BraceGroup':
+    case 'ArithmeticFor':
+      return block(reader, node.body)
+    case 'TestCommand':
+    case 'ArithmeticCommand': {
+      const head = plainCommand([node.type === 'TestCommand' ? '[[' : '(('])
+      const inside = reader.restore(reader.source.slice(node.pos + 2, node.end - 2)).trim()
+      const word = { ...emptyWord(), text: inside, ...nestedIn(reader, node) }
+      return [[{ ...head, words: [...head.words, word] }]]
+    }
   }
 }
 
-function addWord(reader: Reader, word: Word): void {
-  const { command } = reader
-  if (command.words.length === 0 && !word.quoted) {
-    if (LEADING_KEYWORDS.has(word.text)) return
-    if (word.text === '{') {
-      reader.groups.push(reader.script.length)
-      return
-    }
-    if (word.text === '}') {
-      closeGroup(reader)
-      return
-    }
-    if (/^[A-Za-z_]\w*\+?=/.test(word.text)) {
-      command.assignments.push(word)
-      return
-    }
-  } else if (command.words.length === 0 && /^[A-Za-z_]\w*\+?=/.test(word.text)) {
-    command.assignments.push(word)
+function simple(reader: Reader, node: SimpleCommand): Script {
+  const command = plainCommand([])
+  if (node.name !== undefined) command.words.push(wordOf(reader, node.name))
+  for (const item of node.prefix) if (item.type === 'Assignment') command.assignments.push(assignment(reader, item))
+  for (const item of node.args) {
+    command.words.push(item.type === 'Assignment' ? assignment(reader, item) : wordOf(reader, item))
+  }
+  for (const item of node.redirects) addRedirect(reader, command, item)
+  const empty = command.words.length + command.assignments.length + command.redirects.length === 0
+  return empty ? [] : [[command]]
+}
+
+/** `{ a; b; } < file`: each command in the group has the redirection. */
+function redirected(reader: Reader, script: Script, redirects: readonly Redirection[]): Script {
+  for (const command of script.flat()) for (const one of redirects) addRedirect(reader, command, one)
+  return script
+}
+
+function addRedirect(reader: Reader, command: Command, node: Redirection): void {
+  const fd = node.descriptor?.type === 'FileDescriptor' ? String(node.descriptor.value) : ''
+  if (node.type === 'HereDoc') {
+    command.heredoc = heredocText(reader, node)
+    const target = { ...emptyWord(), text: node.delimiter?.value ?? '', ...nestedIn(reader, node.body) }
+    command.redirects.push({ op: fd + node.operator, target })
     return
   }
-  command.words.push(word)
+  const target = node.target === undefined ? emptyWord() : wordOf(reader, node.target)
+  command.redirects.push({ op: fd + node.operator, target })
 }
 
-function endCommand(reader: Reader): void {
-  const { command } = reader
-  if (command.words.length + command.assignments.length + command.redirects.length > 0) reader.pipeline.push(command)
-  reader.command = emptyCommand()
+function heredocText(reader: Reader, { body, operator }: HereDoc): string {
+  const text = reader.restore(body.text).replace(/\n$/, '')
+  return operator === '<<-' ? text.replace(/^\t+/gm, '') : text
 }
 
-function endPipeline(reader: Reader): void {
-  endCommand(reader)
-  if (reader.pipeline.length > 0) reader.script.push(reader.pipeline)
-  reader.pipeline = []
-}
+const emptyWord = (): Word => ({ text: '', quoted: false, substitutions: [], processes: [] })
 
-/** `(a; b) | c` and `{ a; b; } | c`: everything in the group feeds what follows, so it becomes one pipeline. */
-function closeGroup(reader: Reader): void {
-  endPipeline(reader)
-  const start = reader.groups.pop()
-  if (start === undefined) return
-  const rest = /[ \t]*\|(?!\|)/y
-  rest.lastIndex = reader.at
-  if (rest.test(reader.text)) reader.pipeline = reader.script.splice(start).flat()
-}
-
-function readWord(reader: Reader): Word {
-  const word: Word = { text: '', quoted: false, substitutions: [], processes: [] }
-  const { text } = reader
-  const start = reader.at
-  while (reader.at < text.length) {
-    PLAIN.lastIndex = reader.at
-    const plain = PLAIN.exec(text)?.[0]
-    if (plain !== undefined) {
-      word.text += plain
-      reader.at += plain.length
-      continue
-    }
-    const char = text[reader.at]
-    if (char === "'") singleQuoted(reader, word)
-    else if (char === '"') doubleQuoted(reader, word)
-    else if (char === '\\') {
-      if (text[reader.at + 1] !== '\n') word.text += text[reader.at + 1] ?? ''
-      reader.at += 2
-    } else if (char === '$' || char === '`') expansion(reader, word)
-    else if ((char === '<' || char === '>') && text[reader.at + 1] === '(' && reader.at === start) {
-      word.processes.push(...nested(reader, reader.at + 2, ')'))
-      word.text += '<()'
-    } else break
+function assignment(reader: Reader, node: Assignment): Word {
+  const values = node.value.type === 'ArrayValue' ? node.value.elements : [node.value]
+  const words = values.map((value) => wordOf(reader, value))
+  const text = node.value.type === 'ArrayValue' ? `(${words.map((word) => word.text).join(' ')})` : words[0]?.text
+  return {
+    text: `${reader.restore(node.name)}${node.append === true ? '+=' : '='}${text ?? ''}`,
+    quoted: words.some((word) => word.quoted),
+    substitutions: words.flatMap((word) => word.substitutions),
+    processes: words.flatMap((word) => word.processes),
   }
-  if (reader.at === start) reader.at += 1 // a stray operator in a redirect's place
+}
+
+function wordOf(reader: Reader, node: SyntaxWord): Word {
+  const word = emptyWord()
+  if (node.parts === undefined) {
+    word.text = reader.restore(node.value)
+    word.quoted = /["'\\]/.test(node.text)
+    return word
+  }
+  let text = ''
+  const visit = (part: SyntaxNode): void => {
+    if (part.type === 'DoubleQuoted' || part.type === 'LocaleString') {
+      word.quoted = true
+      for (const inner of part.parts) visit(inner)
+    } else if (part.type === 'SingleQuoted' || part.type === 'AnsiCQuoted') {
+      word.quoted = true
+      text += part.value
+    } else if (part.type === 'Literal' || part.type === 'Glob') text += part.value
+    else if (part.type === 'CommandExpansion') {
+      text += '$()'
+      if (reader.depth < MAX_NESTING) word.substitutions.push(nested(reader, part.script))
+    } else if (part.type === 'ProcessSubstitution') {
+      text += `${part.operator}()`
+      if (reader.depth < MAX_NESTING) word.processes.push(nested(reader, part.script))
+    } else {
+      if ('text' in part) text += part.text
+      const inside = nestedIn(reader, part)
+      word.substitutions.push(...inside.substitutions)
+      word.processes.push(...inside.processes)
+    }
+  }
+  for (const part of node.parts) visit(part)
+  word.text = reader.restore(text)
   return word
 }
 
-function singleQuoted(reader: Reader, word: Word): void {
-  const end = reader.text.indexOf("'", reader.at + 1)
-  const stop = end === -1 ? reader.text.length : end
-  word.text += reader.text.slice(reader.at + 1, stop)
-  word.quoted = true
-  reader.at = stop + 1
+type Nested = { commands: readonly Statement[]; source?: string } | undefined
+const nested = (reader: Reader, script: Nested): Script =>
+  script === undefined
+    ? []
+    : captured(
+        statements(
+          { source: script.source ?? reader.source, restore: reader.restore, depth: reader.depth + 1 },
+          script.commands,
+        ),
+      )
+
+function captured(script: Script): Script {
+  for (const command of script.flat()) command.captured = true
+  return script
 }
 
-function doubleQuoted(reader: Reader, word: Word): void {
-  const { text } = reader
-  word.quoted = true
-  reader.at += 1
-  while (reader.at < text.length && text[reader.at] !== '"') {
-    const char = text[reader.at]
-    if (char === '\\') {
-      if (text[reader.at + 1] !== '\n') word.text += text[reader.at + 1] ?? ''
-      reader.at += 2
-    } else if (char === '$' || char === '`') expansion(reader, word)
-    else {
-      const run = /[^"\\$`]+/y
-      run.lastIndex = reader.at
-      const piece = run.exec(text)?.[0] ?? ''
-      word.text += piece
-      reader.at += piece.length
-    }
+/** The scripts in substitutions anywhere below a node. */
+function nestedIn(reader: Reader, node: SyntaxNode): Pick<Word, 'substitutions' | 'processes'> {
+  const found: Pick<Word, 'substitutions' | 'processes'> = { substitutions: [], processes: [] }
+  if (reader.depth >= MAX_NESTING) return found
+  const visit = (child: SyntaxNode): void => {
+    if (child.type === 'CommandExpansion') found.substitutions.push(nested(reader, child.script))
+    else if (child.type === 'ProcessSubstitution') found.processes.push(nested(reader, child.script))
+    else forEachChild(child, visit)
   }
-  reader.at += 1
+  forEachChild(node, visit)
+  return found
 }
-
-function expansion(reader: Reader, word: Word): void {
-  const { text, at } = reader
-  const next = text[at + 1]
-  if (text[at] === '`') {
-    const end = text.indexOf('`', at + 1)
-    const stop = end === -1 ? text.length : end
-    pushNested(reader, word, text.slice(at + 1, stop))
-    reader.at = stop + 1
-  } else if (next === '(') {
-    word.substitutions.push(...nested(reader, at + 2, ')'))
-    word.text += '$()'
-  } else if (next === "'") {
-    const end = /'((?:[^'\\]|\\[\s\S])*)'?/y
-    end.lastIndex = at + 1
-    const body = end.exec(text)
-    word.text += unescapeAnsi(body?.[1] ?? '')
-    word.quoted = true
-    reader.at = at + 1 + (body?.[0].length ?? 1)
-  } else if (next === '{') {
-    const close = text.startsWith('${{', at) ? '}}' : '}'
-    const end = text.indexOf(close, at)
-    const stop = end === -1 ? text.length : end + close.length
-    word.text += text.slice(at, stop)
-    reader.at = stop
-  } else {
-    word.text += '$'
-    reader.at = at + 1
-  }
-}
-
-function pushNested(reader: Reader, word: Word, body: string): void {
-  word.text += '$()'
-  if (reader.depth < MAX_NESTING) word.substitutions.push(parseShell(body, reader.depth + 1))
-}
-
-/** The script between `from` and its matching parenthesis; moves the reader behind it. */
-function nested(reader: Reader, from: number, close: string): Script[] {
-  const end = matching(reader.text, from, close)
-  const body = reader.text.slice(from, end)
-  reader.at = end + 1
-  return reader.depth < MAX_NESTING ? [parseShell(body, reader.depth + 1)] : []
-}
-
-function matching(text: string, from: number, close: string): number {
-  let open = 1
-  for (let at = from; at < text.length; at += 1) {
-    const char = text[at]
-    if (char === '\\') at += 1
-    else if (char === "'") {
-      const end = text.indexOf("'", at + 1)
-      if (end === -1) return text.length
-      at = end
-    } else if (char === '(') open += 1
-    else if (char === close) {
-      open -= 1
-      if (open === 0) return at
-    }
-  }
-  return text.length
-}
-
-const unescapeAnsi = (body: string): string =>
-  body.replace(
-    /\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|([\s\S]))/g,
-    (_all, hex?: string, octal?: string, other?: string) => {
-      if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16))
-      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8))
-      return { n: '\n', t: '\t', r: '\r' }[other ?? ''] ?? other ?? ''
-    },
-  )

@@ -2,6 +2,7 @@ import type { Fact, FactKind } from './facts.ts'
 import { isSecretName } from './secret-names.ts'
 import { SENSITIVE_PATH } from './sensitive-sources.ts'
 import { commandText, invocation } from './shell-commands.ts'
+import { isSubmissionFetch } from './untrusted-trigger.ts'
 
 /**
  * Weak signs. One alone proves nothing and is never reported: they only feed the model, which weighs them together.
@@ -108,7 +109,7 @@ export const SIGNALS: readonly Signal[] = [
   pattern(
     'unverified_transport',
     command,
-    /StrictHostKeyChecking[= ]no|--insecure\b|--no-check-certificate|verify\s?=\s?False|rejectUnauthorized:\s?false|\bcurl\s[^\n|;]{0,80}\s-[a-zA-Z]{0,6}k\b|NODE_TLS_REJECT_UNAUTHORIZED=0|validate_certs:?[= ]?no/,
+    /StrictHostKeyChecking[= ]no|--insecure(?=\s|$)|--no-check-certificate|verify\s?=\s?False|rejectUnauthorized:\s?false|\bcurl\s[^\n|;]{0,80}\s-[a-zA-Z]{0,6}k\b|NODE_TLS_REJECT_UNAUTHORIZED=0|validate_certs:?[= ]?no/,
   ),
   field('host_namespace', /^host(?:PID|IPC|Network)$/, /^true$/i),
   {
@@ -141,10 +142,7 @@ export const SIGNALS: readonly Signal[] = [
   {
     name: 'checks_out_submission',
     kinds: all,
-    test: ({ bare }) =>
-      /github\.event\.(?:pull_request\.head\.(?:sha|ref)|workflow_run\.head_(?:sha|branch))|\bgh pr checkout\b|github\.head_ref|refs\/pull\//.test(
-        bare,
-      ),
+    test: isSubmissionFetch,
   },
   {
     name: 'submission_trigger',

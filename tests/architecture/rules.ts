@@ -38,6 +38,7 @@ const DOORS: readonly { vendor: RegExp; doors: readonly string[] }[] = [
   { vendor: /^@?sigstore$|^@sigstore\//, doors: ['producers/marketplace/trust/'] },
   { vendor: /^pdfkit$/, doors: ['consumers/metering/invoice-pdf.ts'] },
   { vendor: /^onnxruntime-node$/, doors: ['consumers/governance/model.ts'] },
+  { vendor: /^unbash$/, doors: ['consumers/governance/shell.ts', 'consumers/governance/shell-comments.ts'] },
   { vendor: /^kafkajs$/, doors: ['platform/bus/kafka.ts'] },
   { vendor: /^@aws-sdk\/|^@smithy\//, doors: ['consumers/metering/payments/aws-marketplace-client.ts'] },
   { vendor: /^stripe$/, doors: ['consumers/metering/payments/stripe.ts'] },

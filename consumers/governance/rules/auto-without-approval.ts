@@ -5,6 +5,9 @@ export const autoWithoutApproval: Rule = {
   id: 'WPK-P3-001',
   version: 1,
   name: 'auto run without approval',
+  severity: 'critical',
+  about:
+    '`/spec/safety`: mode `auto` while `approval_required` is not true. Nobody sees a run before it happens. Mode `manual`, or `auto` with approval, is silent.',
   remediation: 'Set safety.mode to manual, or approval_required to true.',
   hygiene: false,
   check: ({ wpk }) => {

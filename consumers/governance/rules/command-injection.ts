@@ -18,6 +18,9 @@ export const commandInjection: Rule = {
   id: 'WPK-P3-003',
   version: 1,
   name: 'command injection',
+  severity: 'high',
+  about:
+    'Text that whoever caused the event may choose (titles, branch names, payloads) pasted into a command before the shell reads it, and event variables handed to `eval` or `sh -c`. Numbers and ids are silent, and so is a value passed by environment and quoted.',
   remediation: 'Pass the value in an environment variable and quote it where it is used.',
   hygiene: false,
   check: (view) =>

@@ -1,5 +1,5 @@
 import type { Fact } from '../facts.ts'
-import { hostOf, isAddress, isCollector, isLocalHost, isVariableHost } from '../hosts.ts'
+import { hostOf, isAddress, isCollector, isCover, isLocalHost, isVariableHost } from '../hosts.ts'
 import { excerpt } from '../masking.ts'
 import type { PackageView } from '../package-view.ts'
 import { hostsInCode, type Sender, senderOf } from '../senders.ts'
@@ -25,6 +25,9 @@ export const dataExfiltration: Rule = {
   id: 'WPK-P1-004',
   version: 1,
   name: 'data exfiltration',
+  severity: 'critical',
+  about:
+    'Secrets, credential files, the environment or encoded data that flow to a receiver outside, along pipes, files and variables of the handlers in their order. One read or one send alone is silent, and so are declared alert hosts and private addresses.',
   remediation: 'Send only what the receiver needs, to a host that the package declares.',
   hygiene: false,
   check: (view) => {
@@ -113,14 +116,19 @@ function dnsFinding(fact: Fact, sender: Sender, text: string, taint: Taint): Fin
 }
 
 const BULK_ENVIRONMENT =
-  /\bdict\(\s{0,3}os\.environ|json\.dumps\([^\n]{0,40}os\.environ\b(?!\s{0,2}[.[])|os\.environ\.(?:copy|items)\(|\*\*os\.environ|JSON\.stringify\(\s{0,3}process\.env\s{0,3}[),]|\bENV\.to_(?:h|a|hash)\b|printenv|=\s{0,3}process\.env\s{0,3}[;\n]/
+  /\bdict\(\s{0,3}os\.environ|json\.dumps\([^\n]{0,40}os\.environ\b(?!\s{0,2}[.[])|\bstr\(\s?os\.environ\s?\)|os\.environ\.(?:copy|items)\(|\*\*os\.environ|JSON\.stringify\(\s{0,3}process\.env\s{0,3}[),]|\bENV\.to_(?:h|a|hash)\b|printenv|[=:]\s{0,3}process\.env\s{0,3}[;\n,})]|\.\.\.process\.env\b|Get-ChildItem\s+env:|gci\s+env:/i
 const ENV_SECRET =
   /(?:os\.environ(?:\.get\(|\[)|os\.getenv\(|ENV\[|process\.env[.[])\s{0,2}["']?\w{0,40}(?:SECRET|TOKEN|PASSWORD|PRIVATE_KEY|API_KEY|CREDENTIAL)/
 const SENDS =
-  /requests\.(?:post|put|patch)|urlopen\(|httpx\.(?:post|put)|session\.post|method["']?\s{0,3}:\s{0,3}["'](?:POST|PUT)|axios\.(?:post|put)|https?\.request\(|Net::HTTP\.post|(?:HTTParty|RestClient|Faraday)\.(?:post|put)|smtplib|\.sendall?\(|sendBeacon|XMLHttpRequest/i
+  /requests\.(?:post|put|patch)|urlopen\(|httpx\.(?:post|put)|session\.post|method["']?\s{0,3}:\s{0,3}["'](?:POST|PUT)|axios\.(?:post|put)|https?\.request\(|Net::HTTP\.post|(?:HTTParty|RestClient|Faraday)\.(?:post|put)|smtplib|\.sendall?\(|\.sendmail\(|\.request\(\s?["'](?:POST|PUT)|sendBeacon|XMLHttpRequest|(?:Invoke-(?:WebRequest|RestMethod)|\biwr|\birm)\b[^\n]{0,200}-Method\s+(?:POST|PUT)|UploadString|UploadData|file_get_contents\(\s?["']https?:[^\n]{0,200}["']\s?\.|curl_setopt\([^\n]{0,80}POSTFIELDS/i
+// A looked-up name that carries data to whoever answers for the domain.
+const LOOKUP_SENDS =
+  /(?:\bdns\b[\s\S]{0,200}?|\b\w{1,20})\.(?:resolve\w{0,5}|lookup|gethostbyname|getaddrinfo)\(\s?[^\n;]{0,200}(?:hex|base64|b64encode|encode\()[^\n;]{0,200}\+\s?["'`]\.?[\w-]{1,60}\.[\w.-]{2,100}/
+const IDENTITY = /os\.userInfo\(|os\.hostname\(|getpass\.getuser|gethostname\(|\bwhoami\b/
 
 function fromCode(fact: Fact, view: PackageView): Finding[] {
   return fact.code.flatMap(({ text }) => {
+    if (LOOKUP_SENDS.test(text)) return [leaves(fact, text, 'encoded data', 'critical', 'medium')]
     if (!SENDS.test(text)) return []
     const hosts = hostsInCode(text).map((host) => ({ host, to: destinationOf(host, view) }))
     const outside = hosts.filter(({ to }) => to === 'outside' || to === 'collector')
@@ -130,6 +138,9 @@ function fromCode(fact: Fact, view: PackageView): Finding[] {
     const collector = outside.some(({ to }) => to === 'collector')
     if (ENV_SECRET.test(text))
       return [leaves(fact, text, 'a secret variable', collector ? 'critical' : 'medium', collector ? 'medium' : 'low')]
+    // Who and where it runs, told to a chat or a service that hides its owner, is how malware reports in.
+    if (IDENTITY.test(text) && outside.some(({ host, to }) => to === 'collector' || isCover(host)))
+      return [leaves(fact, text, 'the identity of the machine', 'high', 'medium')]
     return outside.some(({ host }) => isAddress(host) || isCollector(host))
       ? [leaves(fact, text, 'data', 'high', 'medium')]
       : []

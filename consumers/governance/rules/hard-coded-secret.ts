@@ -13,6 +13,9 @@ export const hardCodedSecret: Rule = {
   id: 'WPK-P1-001',
   version: 1,
   name: 'hard-coded secret',
+  severity: 'critical',
+  about:
+    'Values in the forms that issuers publish (tokens, private keys), and random-looking values under the name of a secret, in commands, environment, headers and manifests. References, ids, digests and stand-ins are silent. Messages show the first characters only.',
   remediation: 'Revoke the secret, keep the new one in Vault and refer to it by name.',
   hygiene: false,
   check: (view) => view.facts.flatMap(secretsOf),
@@ -50,6 +53,9 @@ function namedFinding(fact: Fact, { name, value }: Named): Finding[] {
 }
 
 function namedValues(fact: Fact): Named[] {
+  if (fact.kind === 'url') return queryValues(fact.text)
+  if (fact.kind === 'manifest' && /[\n=]/.test(fact.text))
+    return [{ name: fact.name, value: fact.text }, ...settingLines(fact.text)]
   if (fact.kind !== 'command') return [{ name: fact.name, value: fact.text }]
   const fromShell = fact.pipelines.flat().flatMap(valuesOfCommand)
   const fromCode = fact.code.flatMap(({ text }) =>
@@ -59,6 +65,20 @@ function namedValues(fact: Fact): Named[] {
   )
   return [...fromShell, ...fromCode]
 }
+
+const queryValues = (url: string): Named[] =>
+  [...url.slice(0, 4000).matchAll(/[?&]([\w.-]{2,60})=([^&#\s]{6,400})/g)].map(([, name = '', value = '']) => ({
+    name,
+    value,
+  }))
+
+/** Lines of a configuration file inside a manifest: `db.password=...`, `token: ...`. */
+const settingLines = (text: string): Named[] =>
+  [
+    ...text
+      .slice(0, 50_000)
+      .matchAll(/^[ \t]{0,40}["']?([\w.-]{2,60})["']?[ \t]{0,4}[:=][ \t]{0,4}["']?([^\s"'#]{6,300})/gm),
+  ].map(([, name = '', value = '']) => ({ name, value }))
 
 function valuesOfCommand(command: Command): Named[] {
   const { name, args } = invocation(command)
@@ -71,6 +91,8 @@ function valuesOfCommand(command: Command): Named[] {
     if (/^--[\w-]{3,40}$/.test(text)) values.push({ name: text.slice(2), value: next })
     else if (/^-p$/.test(text) && (name === 'sshpass' || texts.includes('login')))
       values.push({ name: 'password', value: next })
+    else if (/^-p.{4,80}$/s.test(text) && /^(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)$/.test(name))
+      values.push({ name: 'password', value: text.slice(2) })
     else if (/^(?:-H|--header)$/.test(text)) values.push(...pair(next, /^([\w-]{2,60}):\s{0,4}(.{4,4000})$/s))
     else if (/^(?:-u|--user)$/.test(text) && name === 'curl')
       values.push(...pair(`password:${next}`, /^(password):[^:]{0,100}:(.{4,200})$/s))

@@ -1,24 +1,89 @@
 import { createHash } from 'node:crypto'
+import { adHocInstall } from './ad-hoc-install.ts'
 import { autoWithoutApproval } from './auto-without-approval.ts'
+import { cachePoisoning } from './cache-poisoning.ts'
 import { commandInjection } from './command-injection.ts'
+import { crossTenantScope } from './cross-tenant-scope.ts'
 import { dataExfiltration } from './data-exfiltration.ts'
+import { defenceTampering } from './defence-tampering.ts'
+import { destructiveAction } from './destructive-action.ts'
+import { excessivePermission } from './excessive-permission.ts'
 import { hardCodedSecret } from './hard-coded-secret.ts'
+import { hardToJudge } from './hard-to-judge.ts'
+import { hostAccess } from './host-access.ts'
+import { identityTokenExposure } from './identity-token-exposure.ts'
+import { knownBadDependency } from './known-bad-dependency.ts'
+import { missingFailureAlert } from './missing-failure-alert.ts'
+import { mutationWithoutWayBack } from './mutation-without-way-back.ts'
+import { networkExposure } from './network-exposure.ts'
+import { obfuscatedExecution } from './obfuscated-execution.ts'
+import { persistence } from './persistence.ts'
 import { privilegedContainer } from './privileged-container.ts'
+import { rbacEscalation } from './rbac-escalation.ts'
 import { remoteScriptExecuted } from './remote-script-executed.ts'
+import { resourceHijack } from './resource-hijack.ts'
 import { reverseShell } from './reverse-shell.ts'
 import type { Rule } from './rule.ts'
+import { secretNotFromVault } from './secret-not-from-vault.ts'
+import { secretOverExposure } from './secret-over-exposure.ts'
+import { secretToOutput } from './secret-to-output.ts'
+import { sensitiveRead } from './sensitive-read.ts'
+import { sharedRunner } from './shared-runner.ts'
+import { unboundedExecution } from './unbounded-execution.ts'
 import { unpinnedImage } from './unpinned-image.ts'
+import { unpinnedReference } from './unpinned-reference.ts'
+import { unsafeRuntimeFeature } from './unsafe-runtime-feature.ts'
+import { unsoundGuard } from './unsound-guard.ts'
+import { untrustedCodeRun } from './untrusted-code-run.ts'
+import { weakHardening } from './weak-hardening.ts'
+import { weakTransport } from './weak-transport.ts'
 
 /** The one list of rules: a rule is in force when it stands here. Ordered by id. */
 export const RULES: readonly Rule[] = [
   hardCodedSecret,
+  secretToOutput,
+  secretOverExposure,
   dataExfiltration,
+  sensitiveRead,
+  weakTransport,
   unpinnedImage,
+  unpinnedReference,
   remoteScriptExecuted,
+  adHocInstall,
+  knownBadDependency,
+  secretNotFromVault,
   autoWithoutApproval,
+  mutationWithoutWayBack,
   commandInjection,
+  untrustedCodeRun,
   reverseShell,
+  obfuscatedExecution,
+  destructiveAction,
+  persistence,
+  defenceTampering,
   privilegedContainer,
+  hostAccess,
+  weakHardening,
+  unboundedExecution,
+  unsafeRuntimeFeature,
+  resourceHijack,
+  unsoundGuard,
+  cachePoisoning,
+  missingFailureAlert,
+  excessivePermission,
+  crossTenantScope,
+  rbacEscalation,
+  identityTokenExposure,
+  networkExposure,
+  sharedRunner,
+  hardToJudge,
+]
+
+/** Rules of the taxonomy that the bytes of a package alone cannot answer: who does. */
+export const ANSWERED_ELSEWHERE: readonly { id: string; name: string; by: string }[] = [
+  { id: 'WPK-P2-001', name: 'signature missing or invalid', by: 'the marketplace, before it stores an upload' },
+  { id: 'WPK-P2-002', name: 'signer not authorised', by: 'the marketplace, before it stores an upload' },
+  { id: 'WPK-P2-009', name: 'name similarity', by: 'the reviewer: names of others are not in the package' },
 ]
 
 /** Names the rules and their versions: it changes when any rule does. */

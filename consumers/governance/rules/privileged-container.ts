@@ -15,6 +15,9 @@ export const privilegedContainer: Rule = {
   id: 'WPK-P3-010',
   version: 1,
   name: 'privileged container',
+  severity: 'high',
+  about:
+    '`privileged`, `hostProcess`, `allowPrivilegeEscalation` and added capabilities in manifests, and the same switches of `docker run`. Dropping capabilities and adding `NET_BIND_SERVICE` alone are silent.',
   remediation: 'Drop the privilege; add only the one capability the program needs.',
   hygiene: false,
   check: (view) => view.facts.flatMap((fact) => (fact.kind === 'command' ? fromCommands(fact) : fromField(fact))),

@@ -19,6 +19,9 @@ export const remoteScriptExecuted: Rule = {
   id: 'WPK-P2-005',
   version: 1,
   name: 'remote script executed',
+  severity: 'high',
+  about:
+    'A download that is executed: piped into an interpreter, evaluated, or saved and run. A check of its sha256 or signature between the two makes it low; a download that is only stored or read is silent.',
   remediation: 'Put the script into the package or an image pinned by digest, or check its sha256 before it runs.',
   hygiene: false,
   check: (view) => view.facts.filter((fact) => fact.kind === 'command').flatMap(executedDownloads),
@@ -84,13 +87,23 @@ function savedAndRun(fact: Fact): Finding[] {
 const FETCH = String.raw`(?:requests\.(?:get|post)|urllib2?(?:\.request)?\.urlopen|urlopen|httpx\.get|fetch|axios\.get|Net::HTTP\.get|URI\.open|open-uri|HTTParty\.get|DownloadString|Invoke-WebRequest|iwr)`
 const RUN = String.raw`\b(?:exec|eval|compile|instance_eval|new Function|iex|Invoke-Expression)\s{0,3}[( ]\s{0,3}`
 const ANY_FETCH = new RegExp(String.raw`\b${FETCH}\b`)
-const RUN_FETCH = new RegExp(String.raw`${RUN}[^\n]{0,80}\b${FETCH}\b`)
+const RUN_FETCH = new RegExp(String.raw`${RUN}[^\n]{0,80}\b${FETCH}\b`, 'i')
 const FETCHED = new RegExp(String.raw`\b([A-Za-z_]\w{0,60})\s{0,4}=\s{0,4}[^\n=]{0,120}\b${FETCH}\s{0,3}\(`, 'g')
 
 const MADE_EXECUTABLE = /\bS_I[EX]*XEC|\bchmod(?:Sync)?\([^\n]{0,80}\b(?:0o?)?7[0-7]{2}\b|\bchmod \+x/
 
+// What was fetched is handed on to something that runs it, over callbacks, a file or a pipe.
+const HANDED_ON = [
+  /\bfetch\([^\n]{0,300}\.then\(\s?(?:eval|Function|exec)\b/,
+  /\bhttps?\.get\([\s\S]{0,400}?\b(?:eval|Function|runInThisContext|_compile)\s?\(\s?[A-Za-z_]/,
+  /\b(?:urlretrieve|download_file|wget\.download)\([\s\S]{0,400}?\b(?:os\.(?:system|popen|startfile|exec\w{1,3})|subprocess\.\w{1,16})\s?\(/,
+  /\.write\([^\n]{0,80}(?:requests\.get|urlopen)\([\s\S]{0,400}?\b(?:os\.(?:system|popen|startfile)|subprocess\.\w{1,16})\s?\(/,
+  /\bDownloadFile\([\s\S]{0,400}?\b(?:Start-Process|Invoke-Item|& )/i,
+  /\b(?:iwr|irm|curl|wget|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|]{0,300}\|\s?(?:iex|Invoke-Expression)\b/i,
+]
+
 function codeRunsDownload({ text }: InlineCode): boolean {
-  if (RUN_FETCH.test(text)) return true
+  if (RUN_FETCH.test(text) || HANDED_ON.some((pattern) => pattern.test(text))) return true
   if (MADE_EXECUTABLE.test(text) && ANY_FETCH.test(text)) return true
   const names = new Set([...text.matchAll(FETCHED)].map((match) => match[1] ?? ''))
   return [...text.matchAll(new RegExp(String.raw`${RUN}([A-Za-z_]\w{0,60})`, 'g'))].some((match) =>

@@ -1,5 +1,7 @@
 import type { Fact } from '../facts.ts'
+import { hostOf, isAddress, isCollector, isCover, isLocalHost, urlsIn } from '../hosts.ts'
 import { excerpt } from '../masking.ts'
+import type { PackageView } from '../package-view.ts'
 import type { Command, Pipeline } from '../shell.ts'
 import type { InlineCode } from '../shell-commands.ts'
 import { invocation, languageOf, pipelineText } from '../shell-commands.ts'
@@ -14,9 +16,15 @@ export const reverseShell: Rule = {
   id: 'WPK-P3-005',
   version: 1,
   name: 'reverse shell or tunnel',
+  severity: 'critical',
+  about:
+    'A shell connected to the network (`/dev/tcp`, `nc -e`, fifos, sockets of scripts) tunnels for one, and addresses of services at which programs meet who directs them (request bins, shorteners, chat webhooks). A port test or a plain client is silent.',
   remediation: 'Remove it; a package has no reason to hand a shell to a network peer.',
   hygiene: false,
-  check: (view) => view.facts.filter((fact) => fact.kind === 'command').flatMap(shellsOf),
+  check: (view) =>
+    view.facts
+      .filter((fact) => fact.kind === 'command')
+      .flatMap((fact) => [...shellsOf(fact), ...meetingPoints(fact, view)]),
 }
 
 function shellsOf(fact: Fact): Finding[] {
@@ -40,6 +48,21 @@ function shellsOf(fact: Fact): Finding[] {
     found.push(finding(fact, code.text, 'high', 'code connects a shell to a socket'))
   }
   return found
+}
+
+/** Addresses of services at which programs and their masters meet; a declared alert of the package is none. */
+function meetingPoints(fact: Fact, view: PackageView): Finding[] {
+  const urls = urlsIn(fact.bare.slice(0, 200_000)).filter((url) => !view.alertHosts.has(hostOf(url) ?? ''))
+  const seen = (url: string): 'medium' | 'low' | null => {
+    const host = hostOf(url) ?? ''
+    if (isCollector(host)) return 'medium'
+    return isCover(host) || (fact.code.length > 0 && isAddress(host) && !isLocalHost(host)) ? 'low' : null
+  }
+  return firstOf(urls, (url) => seen(url) !== null).map((url) => ({
+    ...finding(fact, url, 'medium', 'a service is used at which programs meet who directs them'),
+    severity: 'medium' as const,
+    confidence: seen(url) ?? 'low',
+  }))
 }
 
 const finding = (fact: Fact, text: string, confidence: 'high' | 'medium', what: string): Finding => ({
@@ -69,6 +92,8 @@ const readsDescriptor = (pipeline: Pipeline): boolean =>
 function netcatRuns(command: Command): boolean {
   const { name, args } = invocation(command)
   const texts = args.map((word) => word.text)
+  if (/^(?:[gmn]?awk)$/.test(name))
+    return texts.some((text) => /\/inet[46]?\/(?:tcp|udp)\//.test(text) && /\|&/.test(text))
   if (NETCAT.has(name)) {
     return texts.some(
       (text, index) =>
@@ -85,6 +110,9 @@ function netcatRuns(command: Command): boolean {
 
 function shellToNetcat(pipeline: Pipeline, fifos: boolean): boolean {
   const names = pipeline.map((command) => invocation(command).name)
+  const peer = (index: number): boolean => NETCAT.has(names[index] ?? '') || names[index] === 'telnet'
+  // `telnet a | sh | telnet b`: what one peer sends is run, and the answer goes to another.
+  if (pipeline.some((command, index) => isShell(command) && peer(index - 1) && peer(index + 1))) return true
   const shell = pipeline.findIndex(
     (command) => isShell(command) && (fifos || invocation(command).args.some((word) => /^-[a-z]*i/.test(word.text))),
   )
@@ -99,6 +127,7 @@ function shellToNetcat(pipeline: Pipeline, fifos: boolean): boolean {
 
 function opensTunnel(command: Command): boolean {
   const { name, args } = invocation(command)
+  if (name === 'tor' || /^proxychains4?$/.test(name)) return true
   const texts = args.map((word) => word.text)
   if (name === 'ssh' || name === 'autossh') return texts.some((text) => /^-[a-zA-Z]*R/.test(text))
   return (
@@ -108,10 +137,13 @@ function opensTunnel(command: Command): boolean {
 
 function codeConnectsShell({ text }: InlineCode): boolean {
   const socket =
-    /\bsocket\.socket\b|\bnet\.(?:connect|createConnection|Socket)\b|\brequire\(['"](?:node:)?net['"]\)|\bfrom ['"](?:node:)?net['"]|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[^\n]{0,40}\bINET\b|TCPClient/.test(
+    /\bsocket\.socket\b|\bnet\.(?:connect|createConnection|Socket)\b|\brequire\(['"](?:node:)?net['"]\)|\bfrom ['"](?:node:)?net['"]|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[\s\S]{0,200}\b(?:PF_|AF_)?INET\b|TCPClient/.test(
       text,
     )
   if (!socket) return false
+  if (/TCPSocket[\s\S]{0,200}\.gets\b[\s\S]{0,200}IO\.popen\(/.test(text)) return true
+  if (/\bGetStream\(\)/.test(text) && /\b(?:iex|Invoke-Expression)\b/i.test(text)) return true
+  if (/\bsh -i\b[^\n]{0,20}[<>]&/.test(text)) return true
   if (/\bos\.dup2\b|\bpty\.spawn\b|open\s{0,2}\(?\s{0,2}STD(?:IN|OUT)\s{0,2},\s{0,2}["'][<>]&/.test(text)) return true
   const shell = /["'`](?:\/bin\/|\/usr\/bin\/)?(?:ba|z|da)?sh\b|cmd\.exe|powershell/.test(text)
   const run =

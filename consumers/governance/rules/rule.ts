@@ -19,6 +19,10 @@ export type Rule = {
   id: string
   version: number
   name: string
+  /** Its gravest finding; a finding may weigh less and says so itself. */
+  severity: Severity
+  /** What it looks at and what counts, and what it leaves alone: the text of its page. */
+  about: string
   remediation: string
   hygiene: boolean
   check: (view: PackageView) => Finding[]

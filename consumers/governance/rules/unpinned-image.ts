@@ -8,6 +8,9 @@ export const unpinnedImage: Rule = {
   id: 'WPK-P2-003',
   version: 1,
   name: 'image not pinned',
+  severity: 'medium',
+  about:
+    'Images of handlers, manifests and `kubectl run` that are named without a digest: what a tag points to can change after the review. No tag or `latest` is medium, another tag low; a name made of variables is silent. Advice: it never holds a package by itself.',
   remediation: 'Refer to the image by digest (name@sha256:...).',
   hygiene: true,
   check: (view) => view.facts.flatMap((fact) => imagesOf(fact).flatMap((image) => judge(fact, image))),

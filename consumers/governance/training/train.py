@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut
 
-VERSION = "1.0.0"
+VERSION = "2.0.0"
 REVIEW = 0.3
 # The samples are half risky, submissions are not. Four to one keeps an ordinary package well below the threshold.
 BENIGN_WEIGHT = 4.0
@@ -84,6 +84,9 @@ def main(features, samples, out):
         "training_data_sha256": hashlib.sha256(pathlib.Path(samples).read_bytes()).hexdigest(),
         "features": names,
         "thresholds": {"review": REVIEW},
+        # The log odds are the intercept plus weight times feature: each verdict says what its features added.
+        "weights": [round(float(weight), 6) for weight in model.coef_[0]],
+        "intercept": round(float(model.intercept_[0]), 6),
         "measured": measured,
     }
     (out / "model.json").write_text(json.dumps(card, indent=2) + "\n")

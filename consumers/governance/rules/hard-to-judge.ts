@@ -1,0 +1,75 @@
+import type { PackageView } from '../package-view.ts'
+import { isTooNested } from '../shell.ts'
+import { findingAt, sign } from './matching.ts'
+import { type Finding, firstOf, type Rule } from './rule.ts'
+
+const MOST_HANDLERS = 100
+const MOST_FACTS = 10_000
+const LONGEST_COMMAND = 100_000
+const LONGEST_RUN_S = 24 * 3600
+
+/** WPK-P6-001: too large, too deep or too long to be judged or run with care. */
+export const hardToJudge: Rule = {
+  id: 'WPK-P6-001',
+  version: 1,
+  name: 'oversized or slow to judge',
+  severity: 'medium',
+  about:
+    'More than 100 handlers, commands over 100 kB or nested deeper than they are read, timeouts and attempts that add up to more than a day, a schedule of each minute. Forty handlers in 60 kB are silent. A document over the size, depth or alias limits is refused before any rule sees it.',
+  remediation: 'Split the package.',
+  hygiene: false,
+  check: (view) => [...sizes(view), ...times(view)],
+}
+
+const finding = (pointer: string, message: string, confidence: Finding['confidence']): Finding => ({
+  pointer,
+  severity: 'medium',
+  confidence,
+  message,
+  matched: message,
+})
+
+function sizes({ wpk, facts }: PackageView): Finding[] {
+  const found: Finding[] = []
+  if (wpk.spec.handlers.length > MOST_HANDLERS)
+    found.push(finding('/spec/handlers', `the package has ${wpk.spec.handlers.length} handlers`, 'medium'))
+  else if (facts.length > MOST_FACTS)
+    found.push(finding('/spec/handlers', `the package has ${facts.length} values`, 'medium'))
+  const unread = firstOf(
+    facts,
+    ({ kind, text }) => kind === 'command' && (text.length > LONGEST_COMMAND || isTooNested(text)),
+  )
+  return [
+    ...found,
+    ...unread.map((fact) =>
+      findingAt(
+        fact,
+        sign('the command is too large or too deep to be read', 'medium', 'high'),
+        fact.text.slice(0, 200),
+      ),
+    ),
+  ]
+}
+
+function times({ wpk }: PackageView): Finding[] {
+  const seconds = wpk.spec.handlers.reduce(
+    (sum, { timeout, retry }) => sum + secondsOf(timeout) * Math.max(retry?.max_attempts ?? 1, 1),
+    0,
+  )
+  const long =
+    seconds > LONGEST_RUN_S
+      ? [finding('/spec/handlers', `timeouts and attempts add up to ${Math.round(seconds / 3600)} hours`, 'low')]
+      : []
+  const often = (wpk.spec.triggers ?? []).flatMap(({ type, config }, index) =>
+    type === 'schedule' && /^\s*\*(?:\/1)?\s+\*\s+\*\s+\*\s+\*\s*$/.test(String(config?.cron ?? config?.schedule ?? ''))
+      ? [finding(`/spec/triggers/${index}`, 'the package runs each minute', 'low')]
+      : [],
+  )
+  return [...long, ...often]
+}
+
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
+function secondsOf(text: string | number | undefined): number {
+  const [, number = '0', unit = 's'] = /^(\d{1,9})([smhd]?)$/.exec(String(text ?? '')) ?? []
+  return Number(number) * (UNITS[unit] ?? 1)
+}

@@ -1,0 +1,37 @@
+import { expect } from 'chai'
+import { type Analyzer, openAnalyzer } from '../../../consumers/governance/analyzer.ts'
+import { governanceRoutes } from '../../../consumers/governance/service.ts'
+import type { Call } from '../../../platform/http/route.ts'
+
+describe('POST /analyze', () => {
+  let analyzer: Analyzer
+  before(async () => {
+    analyzer = await openAnalyzer()
+  })
+  after(() => analyzer.close())
+
+  const ask = (accept: string) => {
+    const call = {
+      bytes: Buffer.from('{"id":"sample"}'),
+      contentType: 'application/json',
+      header: (name: string) => (name === 'accept' ? accept : undefined),
+    } as unknown as Call
+    return governanceRoutes(analyzer)
+      .find(({ path }) => path === '/analyze')
+      ?.handle(call)
+  }
+
+  it('answers with the verdict', async () => {
+    const answer = await ask('*/*')
+    expect(answer?.status).to.equal(200)
+    expect(answer?.body).to.have.property('risk_score').below(0.3)
+  })
+
+  it('answers in SARIF to who asks for it', async () => {
+    const answer = await ask('application/sarif+json')
+    expect(answer).to.include({ status: 200, type: 'application/sarif+json' })
+    const log = JSON.parse(Buffer.from(answer?.bytes ?? []).toString('utf8'))
+    expect(log.version).to.equal('2.1.0')
+    expect(log.runs[0].results[0].ruleId).to.equal('WPK-P5-002')
+  })
+})

@@ -74,7 +74,7 @@ function contributionsOf(features: Float32Array, { features: names, weights }: M
   return [...features]
     .map((value, index) => ({
       feature: names[index] ?? '',
-      log_odds: Math.round(value * (weights[index] ?? 0) * 1000) / 1000,
+      log_odds: Math.round(value * (weights[names[index] ?? ''] ?? 0) * 1000) / 1000,
     }))
     .filter(({ log_odds }) => log_odds >= 0.01)
     .sort((a, b) => b.log_odds - a.log_odds || compare(a.feature, b.feature))

@@ -6,8 +6,8 @@ export type ModelCard = {
   sha256: string
   training_data_sha256: string
   features: string[]
-  /** What each feature adds to the log odds, in the order of `features`; the model is a sum, so this is all of it. */
-  weights: number[]
+  /** What a feature adds to the log odds, by name; the model is a sum, so this is all of it. None: zero. */
+  weights: Record<string, number>
   thresholds: Record<string, number>
   measured: Record<string, unknown>
 }
@@ -26,7 +26,8 @@ function isModelCard(value: unknown): value is ModelCard {
   const card = value as Partial<Record<keyof ModelCard, unknown>>
   const texts = [card.version, card.sha256, card.training_data_sha256].every((text) => typeof text === 'string')
   const features = Array.isArray(card.features) && card.features.every((name) => typeof name === 'string')
-  const weights = Array.isArray(card.weights) && card.weights.every((weight) => typeof weight === 'number')
-  const tables = [card.thresholds, card.measured].every((table) => typeof table === 'object' && table !== null)
-  return texts && features && weights && tables
+  const tables = [card.thresholds, card.measured, card.weights].every(
+    (table) => typeof table === 'object' && table !== null,
+  )
+  return texts && features && tables
 }

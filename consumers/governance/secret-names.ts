@@ -2,7 +2,7 @@ const SECRET_WORD =
   /(?:^|[^a-z])(?:secret|token|passw(?:or)?d|passphrase|pwd|credentials?|api[_.-]?key|access[_.-]?key|private[_.-]?key|secret[_.-]?key|auth[_.-]?key|signing[_.-]?key|encryption[_.-]?key|account[_.-]?key|vault[_.-]?key|authorization)s?(?:$|[^a-z])|(?:password|passwd|secret|token|apikey|accesskey|secretkey|privatekey|vaultkey)s?$/
 // A name that ends so holds where or how a secret is kept, not the secret.
 const NOT_ITSELF =
-  /(?:url|uri|name|namespace|path|file|filename|dir|id|ref|type|version|length|policy|ttl|timeout|enabled|mode|format|env|host|port|endpoint|provider|store|class|mount|role|expiry|expires|count|field|header|arn)$/
+  /(?:url|uri|name|namespace|path|file|filename|dir|id|ref|type|version|length|policy|ttl|timeout|enabled|mode|format|env|host|port|endpoint|provider|store|class|mount|role|expiry|expires|count|field|header|arn|stdin)$/
 
 /** True for the name of a variable, header or key whose value is a secret. */
 export function isSecretName(name: string): boolean {

@@ -21,7 +21,7 @@ async function evaluate(directory: string): Promise<void> {
   const by = (key: 'analysisMs' | 'inferenceMs') => judged.map((one) => one[key]).sort((a, b) => a - b)
   const times = by('analysisMs')
   console.log(
-    `analysis ms: p50 ${quantile(times, 0.5)}, p95 ${quantile(times, 0.95)}, most ${quantile(times, 1)}; inference ms: p99 ${quantile(by('inferenceMs'), 0.99)}`,
+    `analysis ms of processor time: p50 ${quantile(times, 0.5)}, p95 ${quantile(times, 0.95)}, most ${quantile(times, 1)}; inference ms: p99 ${quantile(by('inferenceMs'), 0.99)}`,
   )
   for (const { rule, file } of silencePairs(judged).filter(({ silent }) => !silent))
     console.log(`not silent: ${rule} on ${file}`)

@@ -85,7 +85,7 @@ def main(features, samples, out):
         "features": names,
         "thresholds": {"review": REVIEW},
         # The log odds are the intercept plus weight times feature: each verdict says what its features added.
-        "weights": [round(float(weight), 6) for weight in model.coef_[0]],
+        "weights": {name: round(float(weight), 6) for weight, name in zip(model.coef_[0], names) if weight > 0},
         "intercept": round(float(model.intercept_[0]), 6),
         "measured": measured,
     }

@@ -13,7 +13,7 @@ const answering = (probability: number | null): LoadedModel => ({
     sha256: '0'.repeat(64),
     training_data_sha256: '',
     features: [],
-    weights: [],
+    weights: {},
     thresholds: {},
     measured: {},
   },
@@ -85,7 +85,7 @@ describe('the features', () => {
 describe('the contributions', () => {
   const card = { version: 't', sha256: '0'.repeat(64), training_data_sha256: '', thresholds: {}, measured: {} }
   const features = [...FEATURE_NAMES]
-  const model = (weights: number[]): LoadedModel => ({
+  const model = (weights: Record<string, number>): LoadedModel => ({
     usable: true,
     card: { ...card, features, weights },
     probability: async () => 0.4,
@@ -93,7 +93,7 @@ describe('the contributions', () => {
   })
 
   it('are the weights of what the package shows, largest first', async () => {
-    const weights = features.map((name) => (name === 'can:network_out' ? 0.5 : name === 'rule:WPK-P2-005' ? 2 : 0))
+    const weights = { 'can:network_out': 0.5, 'rule:WPK-P2-005': 2, 'sign:mining': 1 }
     const { contributions } = await judge(bytesOf(risky), risky, model(weights))
     expect(contributions).to.deep.equal([
       { feature: 'rule:WPK-P2-005', log_odds: 1.5 },

@@ -82,4 +82,20 @@ describe('WPK-P1-001 hard-coded secret', () => {
     const wpk = packageWith([{ ...shell('make'), config: { command: 'make', description: `uses ${GITHUB}` } }])
     expect(findings(hardCodedSecret, { ...wpk, metadata: { ...wpk.metadata, description: GITHUB } })).to.deep.equal([])
   })
+
+  it('is silent on a switch that says where the secret comes from', () => {
+    const command = 'docker login --username me --password-stdin 123.dkr.ecr.eu-west-1.amazonaws.com'
+    expect(findings(hardCodedSecret, packageWith([shell(command)]))).to.deep.equal([])
+  })
+
+  it('finds passwords in settings of a manifest, in queries and behind -p', () => {
+    const files = apply({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      data: { 'app.properties': 'db.password=S3cr3tPw9zz\nx=1' },
+    })
+    const query = api({ url: 'https://a.example.org/x?api_key=u7Hq2Lw9Xz4Rk8Nt3Vb6Yc1Ms5Pd0Fg' })
+    for (const one of [files, query, shell('mysql -u root -pS3cr3tPw9 -h db.example.org')])
+      expect(findings(hardCodedSecret, packageWith([one])).length, JSON.stringify(one)).to.be.above(0)
+  })
 })

@@ -116,7 +116,7 @@ describe('consumers/metering/payments: stripe', () => {
 
     it('takes usage that was delivered before as delivered', async () => {
       const at = new Date(Math.floor(Date.now() / 1000) * 1000)
-      const event = { name: 'runs', customer: await customer(), value: '3', at, identifier: 'u-1' }
+      const event = { name: 'runs', customer: await customer('c'), value: '3', at, identifier: 'u-1' }
       expect(await open().sendMeterEvent(event, 'k')).to.equal('accepted')
       fake.forgetKeys()
       expect(await open().sendMeterEvent(event, 'k')).to.equal('duplicate')
@@ -131,7 +131,14 @@ describe('consumers/metering/payments: stripe', () => {
     ['a long identifier', { identifier: 'x'.repeat(101) }],
   ] as const)
     it(`hears that ${what} is no usage: permanent`, async () => {
-      const event = { name: 'runs', customer: await customer(), value: '1', at: new Date(), identifier: 'u', ...more }
+      const event = {
+        name: 'runs',
+        customer: await customer('c'),
+        value: '1',
+        at: new Date(),
+        identifier: 'u',
+        ...more,
+      }
       const error = await rejected(open().sendMeterEvent(event, 'k'))
       expect(error).to.include({ kind: 'permanent', refused: true })
     })

@@ -80,7 +80,7 @@ describe('consumers/metering/payments: what meters of Stripe bill', function () 
       type Page = { windows: { hour: string; identifier: string }[]; next: string | null }
       const { body }: { body: Page } = await meters.service.call<Page>('GET', path, { as: finance() })
       hours.push(...body.windows.map(({ hour }) => hour.slice(11, 13)))
-      path = body.next && `/billing/stripe-meters/windows?limit=2&tenant=acme&after=${encodeURIComponent(body.next)}`
+      path = body.next && `/billing/stripe-meters/windows?limit=2&tenant=acme&cursor=${encodeURIComponent(body.next)}`
     }
     expect(hours).to.deep.equal(['12', '11', '10'])
     const wrong = '/billing/stripe-meters/windows?state=lost'
@@ -138,5 +138,21 @@ describe('consumers/metering/payments: what meters of Stripe bill', function () 
     expect(await billing.owner('select state, last_error from metering.payment_sends')).to.deep.equal([
       { state: 'failed', last_error: 'prepaid_and_billed_by_stripe_meters' },
     ])
+  })
+
+  it('makes one customer of a tenant whose invoice is sent at the same time', async () => {
+    await meters.use('3', '2026-10-20T10:05:00Z')
+    billing.clock.set('2026-11-01T01:10:00Z')
+    await billing.issueDue()
+    await meters.map()
+    await meters.use('5', '2026-11-01T01:05:00Z')
+    billing.clock.set('2026-11-01T02:20:00Z')
+    for (let n = 0; n < 3; n++) {
+      await Promise.all([sendInvoices(meters.deps), meters.send()])
+      billing.clock.advance(HOUR)
+    }
+    expect(meters.fake.customers()).to.have.length(1)
+    expect(meters.fake.invoices().map(({ amount, status }) => [amount, status])).to.deep.equal([[150, 'open']])
+    expect(meters.fake.metered('acme')).to.equal(5)
   })
 })

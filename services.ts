@@ -14,13 +14,16 @@ import { awsCheck, measureAws } from './consumers/metering/payments/aws-check.ts
 import { openAwsMetering } from './consumers/metering/payments/aws-marketplace-client.ts'
 import { awsRoutes } from './consumers/metering/payments/aws-routes.ts'
 import type { PaymentDeps } from './consumers/metering/payments/deps.ts'
+import { measureMeters } from './consumers/metering/payments/meter-check.ts'
 import { expireFacts } from './consumers/metering/payments/payment-facts.ts'
 import { paymentRoutes } from './consumers/metering/payments/payment-routes.ts'
 import { measurePayments, paymentsCheck } from './consumers/metering/payments/payments-check.ts'
 import { type AwsDeps, sendAwsUsage } from './consumers/metering/payments/send-aws-usage.ts'
 import { sendCreditNotes } from './consumers/metering/payments/send-credit-notes.ts'
 import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
+import { sendMeterEvents } from './consumers/metering/payments/send-meter-events.ts'
 import { openStripe } from './consumers/metering/payments/stripe.ts'
+import { stripeMeterRoutes } from './consumers/metering/payments/stripe-meter-routes.ts'
 import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
@@ -265,11 +268,14 @@ function startPayments(shared: Shared): Part {
   }
   sendingTo('sending of invoices for payment', () => sendInvoices(deps))
   sendingTo('telling of credit notes', () => sendCreditNotes(deps))
+  sendingTo('telling of usage to Stripe', () => sendMeterEvents(deps))
   sendingTo('sending of usage to AWS', () => sendAwsUsage(aws))
   periodically(shared, 'measuring of payments', MEASURE_MS, measurePayments(deps, metrics))
+  periodically(shared, 'measuring of usage for Stripe', MEASURE_MS, measureMeters(deps, metrics))
   periodically(shared, 'measuring of usage for AWS', MEASURE_MS, measureAws(aws, metrics))
   periodically(shared, 'expiry of payment events', 60 * MINUTE_MS, () => expireFacts(deps))
-  return { routes: [...paymentRoutes(deps), ...awsRoutes(aws)], checks: [paymentsCheck(deps), awsCheck(aws)] }
+  const routes = [...paymentRoutes(deps), ...stripeMeterRoutes(deps), ...awsRoutes(aws)]
+  return { routes, checks: [paymentsCheck(deps), awsCheck(aws)] }
 }
 
 function modelCheck(analyzer: Analyzer): HealthCheck {

@@ -10,6 +10,7 @@ import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { rerating } from './reratings.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
+import { telling } from './stripe-meters.ts'
 import { deducting } from './wallets.ts'
 import { withdrawing } from './withdrawals.ts'
 import type { Running } from './world.ts'
@@ -42,6 +43,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   payments: (stage) => collecting(stage),
   credits: (stage) => crediting(stage),
   aws: (stage) => metering(stage),
+  'stripe-meters': (stage) => telling(stage),
   wallets: (stage) => deducting(stage),
   rebuild: (stage) => rebuilding(stage),
   rerating: (stage) => rerating(stage),

@@ -1,7 +1,7 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
  * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, giving
- * credit for them, deducting from prepaid credits, metering to AWS, rebuilding a
+ * credit for them, deducting from prepaid credits, metering to AWS, telling usage to meters of Stripe, rebuilding a
  * projection, or replaying an issued month.
  */
 export type Drive =
@@ -15,6 +15,7 @@ export type Drive =
   | 'credits'
   | 'wallets'
   | 'aws'
+  | 'stripe-meters'
   | 'rebuild'
   | 'rerating'
 export type Point = {
@@ -67,6 +68,9 @@ export const points: readonly Point[] = [
   { name: 'payments.after-credit', drive: 'credits' },
   { name: 'payments.aws-after-plan', drive: 'aws' },
   { name: 'payments.aws-after-send', drive: 'aws' },
+  { name: 'payments.meters-after-plan', drive: 'stripe-meters' },
+  { name: 'payments.meters-after-begin', drive: 'stripe-meters' },
+  { name: 'payments.meters-after-send', drive: 'stripe-meters' },
   { name: 'credits.after-grant', drive: 'wallets' },
   { name: 'credits.after-posting', drive: 'wallets' },
   { name: 'credits.after-deduction', drive: 'wallets' },

@@ -14,6 +14,7 @@ export type Misbehaviour =
   | 'refuse 402'
   | 'fail 500'
   | 'fail 500 after'
+const DAY_MS = 86_400_000
 type Answer = { status: number; body: unknown; headers?: Fields }
 type Kept = { call: string; answer: Answer | null }
 export type FakeStripe = Awaited<ReturnType<typeof startFakeStripe>>
@@ -22,7 +23,7 @@ export type FakeStripe = Awaited<ReturnType<typeof startFakeStripe>>
  * Stripe's rules as far as sending relies on them: keys are kept with their answers, failures too; drafts, finalizing
  * and voiding; identifiers of meter events. Misbehaves where it is told to.
  */
-export async function startFakeStripe(secretKey = 'sk_test_fake') {
+export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Date = () => new Date()) {
   const kept = new Map<string, Kept>()
   const made: Made[] = []
   const meterEvents = new Map<string, Fields>()
@@ -79,7 +80,12 @@ export async function startFakeStripe(secretKey = 'sk_test_fake') {
       return done(make('credit_note', 'cn', fields, { invoice: invoice.id }))
     }
     if (path === '/v1/billing/meter_events') {
-      const { identifier = '' } = fields
+      const { identifier = '', timestamp, 'payload[value]': value, 'payload[stripe_customer_id]': customer } = fields
+      const age = now().getTime() - Number(timestamp) * 1000
+      if (!(age <= 35 * DAY_MS && age >= -5 * 60_000))
+        return refusal(400, { type: 'invalid_request_error', param: 'timestamp' })
+      if (!/^-?\d{1,15}$/.test(value ?? '') || identifier.length > 100 || !one(customer ?? ''))
+        return refusal(400, { type: 'invalid_request_error', param: 'payload' })
       if (meterEvents.has(identifier))
         return refusal(
           400,
@@ -163,11 +169,23 @@ export async function startFakeStripe(secretKey = 'sk_test_fake') {
     misbehave(call: RegExp, how: Misbehaviour, times = 1) {
       script.push({ call, how, times })
     },
+    /** What a tenant used by a meter, in all or in a month. */
+    metered: (tenant: string, name = 'runs', month = '') => {
+      const customer = of('customer').find((each) => each.metadata.atom_tenant === tenant)?.id
+      const own = [...meterEvents.values()].filter(
+        (event) =>
+          event.event_name === name &&
+          event['payload[stripe_customer_id]'] === customer &&
+          new Date(Number(event.timestamp) * 1000).toISOString().startsWith(month),
+      )
+      return own.reduce((sum, event) => sum + Number(event['payload[value]']), 0)
+    },
     /** A day has passed: what was kept under keys is gone. */
     forgetKeys: () => kept.clear(),
     /** As if nothing had ever been made here. */
     reset() {
       kept.clear()
+      meterEvents.clear()
       made.length = 0
     },
     pay(id: string) {

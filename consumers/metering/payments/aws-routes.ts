@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../../platform/auth/principal.ts'
-import { execute, row, rows, sqlState } from '../../../platform/db.ts'
+import { execute, row, rows, sqlState, type Tx } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
@@ -9,6 +9,7 @@ import { isUuid } from '../../../platform/uuid.ts'
 import { closed, OrgId } from '../../../schemas/envelope.ts'
 import { HOUR_MS } from './aws-windows.ts'
 import { paymentError } from './errors.ts'
+import { ELSEWHERE_LOCK, stripeBills } from './map-stripe-meter.ts'
 import type { AwsDeps } from './send-aws-usage.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
@@ -48,20 +49,16 @@ export function awsRoutes(deps: AwsDeps): Route[] {
     const { dimensions, ...body } = checked(ProductBody, jsonBody(call))
     const since = hourOf(deps.now(), Math.floor)
     try {
-      await deps.allTenants.transaction(async (tx) => {
-        for (const [meter, dimension] of Object.entries(dimensions))
-          await execute(tx, UPSERT, [
-            body.tenant,
-            body.package,
-            meter,
-            body.product,
-            body.license_arn,
-            body.customer_account,
-            dimension,
-            since,
-            since,
-          ])
-      })
+      const store = async (tx: Tx) => {
+        for (const [meter, dimension] of Object.entries(dimensions)) {
+          if (await stripeBills(tx, { ...body, meter }, since, null))
+            throw paymentError('stripe_meter_overlap', `a meter of Stripe takes usage of ${meter}`)
+          const { tenant, product, license_arn, customer_account } = body
+          const agreement = [product, license_arn, customer_account, dimension]
+          await execute(tx, UPSERT, [tenant, body.package, meter, ...agreement, since, since])
+        }
+      }
+      await deps.allTenants.transaction(store, { locks: [ELSEWHERE_LOCK] })
     } catch (error) {
       if (sqlState(error) === '23503') throw httpError('not_found', 'no tenant with this name')
       if (sqlState(error) === '23505')

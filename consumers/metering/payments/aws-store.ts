@@ -2,8 +2,8 @@ import { uuidv7 } from 'uuidv7'
 import { type Db, execute, row, rows, type Tx } from '../../../platform/db.ts'
 import { decimal } from '../../../platform/decimal.ts'
 import { billableHours } from '../quarantine/billable.ts'
-import type { AwsProduct } from './aws-billed.ts'
 import { deadlineOf, planWindows, timestampOf, type Window } from './aws-windows.ts'
+import type { BilledElsewhere } from './billed-elsewhere.ts'
 
 export type ProductKey = { tenant: string; package: string; meter: string }
 type Product = ProductKey & {
@@ -177,12 +177,12 @@ export const countWindows = (db: Db): Promise<{ state: string; n: number }[]> =>
   db.query('select state, count(*)::int as n from metering.aws_windows group by state order by 1')
 
 /** Usage of these tenants that AWS bills, or billed. */
-export async function productsOf(db: Db, tenants: readonly string[]): Promise<ReadonlyMap<string, AwsProduct[]>> {
-  const found = await db.query<AwsProduct & { tenant: string }>(
+export async function productsOf(db: Db, tenants: readonly string[]): Promise<ReadonlyMap<string, BilledElsewhere[]>> {
+  const found = await db.query<BilledElsewhere & { tenant: string }>(
     'select tenant, package, meter, since, ends_at from metering.aws_products where tenant = any(?::text[])',
     [tenants],
   )
-  const products = new Map<string, AwsProduct[]>()
+  const products = new Map<string, BilledElsewhere[]>()
   for (const { tenant, ...one } of found) products.set(tenant, [...(products.get(tenant) ?? []), one])
   return products
 }

@@ -54,11 +54,18 @@ export class GatewayError extends Error {
   readonly kind: 'retry' | 'spent' | 'permanent'
   readonly code: string
   readonly retryAfterMs: number
+  /** Whether the provider said that it did nothing; otherwise it may have done it. */
+  readonly refused: boolean
 
-  constructor(kind: GatewayError['kind'], code: string, more: { retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(
+    kind: GatewayError['kind'],
+    code: string,
+    more: { retryAfterMs?: number; refused?: boolean; cause?: unknown } = {},
+  ) {
     super(`${kind}: ${code}`, more.cause === undefined ? {} : { cause: more.cause })
     this.kind = kind
     this.code = code
     this.retryAfterMs = more.retryAfterMs ?? 0
+    this.refused = kind === 'permanent' || more.refused === true
   }
 }

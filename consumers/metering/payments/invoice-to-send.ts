@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { type Decimal, decimal, formatDecimal } from '../../../platform/decimal.ts'
 import { faultsOf } from '../../../platform/http/validate.ts'
-import type { BilledLine } from './aws-billed.ts'
+import type { BilledLine } from './billed-elsewhere.ts'
 import { type DraftInvoice, GatewayError, type InvoiceItem } from './gateway.ts'
 import { stripeAmounts } from './stripe-amounts.ts'
 

@@ -1,6 +1,7 @@
 import type { HealthCheck } from '../../../platform/http/health.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
 import { modeOf, type PaymentDeps } from './deps.ts'
+import { countWindows } from './meter-sends.ts'
 import { countSends } from './sends.ts'
 
 /**
@@ -13,7 +14,9 @@ export const paymentsCheck = (deps: Pick<PaymentDeps, 'gateway' | 'allTenants'>)
     const counts = (await countSends(deps.allTenants)).map(({ state, n }) => `${n} ${state}`).join(', ')
     const mode = modeOf(deps)
     const what = mode === 'dry_run' ? 'dry_run, nothing is sent without STRIPE_KEY' : `${mode} key`
-    return { status: 'ok', detail: `stripe: ${what}; ${counts || 'no invoices yet'}` }
+    const meters = (await countWindows(deps.allTenants)).map(({ state, n }) => `${n} ${state}`).join(', ')
+    const told = meters && `; windows of usage for meters: ${meters}`
+    return { status: 'ok', detail: `stripe: ${what}; ${counts || 'no invoices yet'}${told}` }
   },
 })
 

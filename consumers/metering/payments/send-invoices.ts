@@ -1,10 +1,11 @@
 import { messageOf } from '../../../platform/errors.ts'
 import { fault } from '../../../platform/fault.ts'
-import { type AwsProduct, shareOfAws } from './aws-billed.ts'
 import { productsOf } from './aws-store.ts'
+import { type BilledElsewhere, shareElsewhere } from './billed-elsewhere.ts'
 import type { PaymentDeps } from './deps.ts'
 import { GatewayError, type PaymentGateway } from './gateway.ts'
 import { type InvoiceToSend, invoiceToSend } from './invoice-to-send.ts'
+import { metersOf } from './meter-store.ts'
 import { MOST_ATTEMPTS, retryDelayMs } from './retry-delay.ts'
 import {
   beginStep,
@@ -47,23 +48,33 @@ async function planSends(deps: PaymentDeps): Promise<void> {
     if (found.length === 0) return
     const tenants = [...new Set(found.map(({ tenant }) => tenant))]
     const byAws = await productsOf(deps.allTenants, tenants)
-    const planned = found.map(({ body, ...key }) => ({ ...key, ...plan(deps, body, byAws.get(key.tenant) ?? []) }))
+    const byMeters = await metersOf(deps.allTenants, tenants)
+    const planned = found.map(({ body, ...key }) => {
+      const elsewhere = { aws: byAws.get(key.tenant) ?? [], stripe_meters: byMeters(key.tenant) }
+      return { ...key, ...plan(deps, body, elsewhere) }
+    })
     await insertPlanned(deps.allTenants, planned, deps.now())
     fault('payments.after-plan')
   }
 }
 
-/** AWS charges for what it is told of: such an invoice is not sent a second time, and a mixed one waits for finance. */
-function plan({ gateway, daysUntilDue }: PaymentDeps, body: Buffer, products: readonly AwsProduct[]) {
+type Elsewhere = { aws: readonly BilledElsewhere[]; stripe_meters: readonly BilledElsewhere[] }
+
+/**
+ * AWS, and Stripe by its own meters, charge for what they are told of: such an invoice is not sent a second time, and a
+ * mixed one waits for finance.
+ */
+function plan({ gateway, daysUntilDue }: PaymentDeps, body: Buffer, { aws, stripe_meters }: Elsewhere) {
   try {
     const { draft, items, rounding, lines, prepaid } = invoiceToSend(body, daysUntilDue)
-    const share = shareOfAws(lines, products)
+    const share = shareElsewhere(lines, [...aws, ...stripe_meters])
+    const by = shareElsewhere(lines, aws) === 'none' ? 'stripe_meters' : 'aws'
     const notSent = { rounding, would_send: null }
-    // AWS does not know what was prepaid, so the tenant would pay for it twice.
+    // Nobody there knows what was prepaid here, so the tenant would pay for it twice.
     if (share === 'whole' && prepaid)
-      return { ...notSent, state: 'failed' as const, last_error: 'prepaid_and_billed_by_aws' }
-    if (share === 'whole') return { ...notSent, state: 'skipped' as const, last_error: 'billed_by_aws' }
-    if (share === 'part') return { ...notSent, state: 'failed' as const, last_error: 'partly_billed_by_aws' }
+      return { ...notSent, state: 'failed' as const, last_error: `prepaid_and_billed_by_${by}` }
+    if (share === 'whole') return { ...notSent, state: 'skipped' as const, last_error: `billed_by_${by}` }
+    if (share === 'part') return { ...notSent, state: 'failed' as const, last_error: `partly_billed_by_${by}` }
     if (gateway) return { state: 'pending' as const, last_error: null, rounding, would_send: null }
     // JSON has no integers of this size.
     const shown = items.map((item) => ({ ...item, amount: item.amount.toString() }))

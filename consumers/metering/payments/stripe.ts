@@ -186,8 +186,9 @@ function failureOf(error: Stripe.errors.StripeError): GatewayError {
   if (status >= 500 && headers['idempotent-replayed'] === 'true')
     return new GatewayError('spent', code, { cause: error })
   // A refused key is the installation's fault and not this invoice's: it waits until somebody has mended it.
-  if ([401, 403, 409, 429].includes(status) || status >= 500 || headers['stripe-should-retry'] === 'true')
-    return new GatewayError('retry', code, { retryAfterMs, cause: error })
+  const refused = [401, 403, 409, 429].includes(status)
+  if (refused || status >= 500 || headers['stripe-should-retry'] === 'true')
+    return new GatewayError('retry', code, { retryAfterMs, refused, cause: error })
   return new GatewayError('permanent', code, { cause: error })
 }
 

@@ -1,6 +1,5 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { shareOfAws } from '../../../../consumers/metering/payments/aws-billed.ts'
 import {
   batchesOf,
   deadlineOf,
@@ -9,6 +8,7 @@ import {
   timestampOf,
   type Window,
 } from '../../../../consumers/metering/payments/aws-windows.ts'
+import { shareElsewhere } from '../../../../consumers/metering/payments/billed-elsewhere.ts'
 import { decimal, SCALE } from '../../../../platform/decimal.ts'
 import { holds } from '../../../support/property.ts'
 
@@ -152,6 +152,6 @@ describe('consumers/metering/payments: what AWS bills of an invoice', () => {
   ] as const
   for (const [what, lines, products, share] of cases)
     it(`${what}: ${share}`, () => {
-      expect(shareOfAws(lines, products)).to.equal(share)
+      expect(shareElsewhere(lines, products)).to.equal(share)
     })
 })

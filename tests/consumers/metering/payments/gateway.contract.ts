@@ -53,7 +53,7 @@ export function gatewayContract(open: () => PaymentGateway): void {
   it('reports usage of a meter with its identifier', async () => {
     const gateway = open()
     const customer = await gateway.ensureCustomer({ tenant: name }, attempt('customer'))
-    const event = { name: 'runs', customer, value: '12.5', at: new Date(), identifier: `${name}-usage` }
+    const event = { name: 'runs', customer, value: '12', at: new Date(), identifier: `${name}-usage` }
     expect(await gateway.sendMeterEvent(event, `${name}/usage`)).to.equal('accepted')
   })
 }

@@ -115,14 +115,33 @@ describe('consumers/metering/payments: stripe', () => {
     })
 
     it('takes usage that was delivered before as delivered', async () => {
-      const event = { name: 'runs', customer: 'cus_1', value: '3', at: new Date(1_790_000_000_000), identifier: 'u-1' }
+      const at = new Date(Math.floor(Date.now() / 1000) * 1000)
+      const event = { name: 'runs', customer: await customer('c'), value: '3', at, identifier: 'u-1' }
       expect(await open().sendMeterEvent(event, 'k')).to.equal('accepted')
       fake.forgetKeys()
       expect(await open().sendMeterEvent(event, 'k')).to.equal('duplicate')
       expect([...fake.meterEvents.values()]).to.have.length(1)
-      expect(fake.meterEvents.get('u-1')).to.include({ timestamp: '1790000000', 'payload[value]': '3' })
+      expect(fake.meterEvents.get('u-1')).to.include({ timestamp: `${at.getTime() / 1000}`, 'payload[value]': '3' })
     })
   })
+
+  for (const [what, more] of [
+    ['a fraction', { value: '1.5' }],
+    ['a time of 36 days ago', { at: new Date(Date.now() - 36 * 86_400_000) }],
+    ['a long identifier', { identifier: 'x'.repeat(101) }],
+  ] as const)
+    it(`hears that ${what} is no usage: permanent`, async () => {
+      const event = {
+        name: 'runs',
+        customer: await customer('c'),
+        value: '1',
+        at: new Date(),
+        identifier: 'u',
+        ...more,
+      }
+      const error = await rejected(open().sendMeterEvent(event, 'k'))
+      expect(error).to.include({ kind: 'permanent', refused: true })
+    })
 
   it('puts what is taken off a paid invoice to the credit of the customer', async () => {
     const of = await customer()

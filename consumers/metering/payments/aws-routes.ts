@@ -9,6 +9,7 @@ import { isUuid } from '../../../platform/uuid.ts'
 import { closed, OrgId } from '../../../schemas/envelope.ts'
 import { HOUR_MS } from './aws-windows.ts'
 import { paymentError } from './errors.ts'
+import { financeRoute } from './finance-route.ts'
 import { ELSEWHERE_LOCK, stripeBills } from './map-stripe-meter.ts'
 import type { AwsDeps } from './send-aws-usage.ts'
 
@@ -144,20 +145,12 @@ export function awsRoutes(deps: AwsDeps): Route[] {
     return { status: 202, body: { mode, id, state: 'pending' } }
   }
 
-  const access = { roles: ['finance'] } as const
-  const route = (method: Route['method'], path: string, summary: string, handle: Route['handle']): Route => ({
-    method,
-    path,
-    summary,
-    access,
-    handle,
-  })
   return [
-    route('GET', '/billing/aws/products', 'Usage that AWS Marketplace bills', products),
-    route('POST', '/billing/aws/products', 'Let AWS Marketplace bill a package', write),
-    route('DELETE', '/billing/aws/products/:tenant/:package', 'Let AWS Marketplace bill it no longer', end),
-    route('GET', '/billing/aws/windows', 'What was sent to AWS Marketplace', windows),
-    route('POST', '/billing/aws/windows/:id/retry', 'Send a failed window again', retry),
+    financeRoute('GET', '/billing/aws/products', 'Usage that AWS Marketplace bills', products),
+    financeRoute('POST', '/billing/aws/products', 'Let AWS Marketplace bill a package', write),
+    financeRoute('DELETE', '/billing/aws/products/:tenant/:package', 'Let AWS Marketplace bill it no longer', end),
+    financeRoute('GET', '/billing/aws/windows', 'What was sent to AWS Marketplace', windows),
+    financeRoute('POST', '/billing/aws/windows/:id/retry', 'Send a failed window again', retry),
   ]
 }
 

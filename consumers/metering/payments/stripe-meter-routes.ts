@@ -10,6 +10,7 @@ import { isUuid } from '../../../platform/uuid.ts'
 import { closed, OrgId, UtcTime } from '../../../schemas/envelope.ts'
 import { modeOf, type PaymentDeps } from './deps.ts'
 import { paymentError } from './errors.ts'
+import { financeRoute } from './finance-route.ts'
 import { endStripeMeter, mapStripeMeter } from './map-stripe-meter.ts'
 import { retryWindow } from './meter-sends.ts'
 import type { StripeMeter } from './meter-store.ts'
@@ -113,20 +114,12 @@ export function stripeMeterRoutes(deps: PaymentDeps): Route[] {
     return { status: 202, body: { mode, id, state: 'pending' } }
   }
 
-  const access = { roles: ['finance'] } as const
-  const route = (method: Route['method'], path: string, summary: string, handle: Route['handle']): Route => ({
-    method,
-    path,
-    summary,
-    access,
-    handle,
-  })
   return [
-    route('GET', '/billing/stripe-meters', 'Usage that Stripe bills by meters', list),
-    route('POST', '/billing/stripe-meters', 'Let a meter of Stripe bill usage', write),
-    route('DELETE', '/billing/stripe-meters/:id', 'Let it bill the usage no longer', end),
-    route('GET', '/billing/stripe-meters/windows', 'What was told to meters of Stripe', windows),
-    route('POST', '/billing/stripe-meters/windows/:id/retry', 'Tell a failed window again', retry),
+    financeRoute('GET', '/billing/stripe-meters', 'Usage that Stripe bills by meters', list),
+    financeRoute('POST', '/billing/stripe-meters', 'Let a meter of Stripe bill usage', write),
+    financeRoute('DELETE', '/billing/stripe-meters/:id', 'Let it bill the usage no longer', end),
+    financeRoute('GET', '/billing/stripe-meters/windows', 'What was told to meters of Stripe', windows),
+    financeRoute('POST', '/billing/stripe-meters/windows/:id/retry', 'Tell a failed window again', retry),
   ]
 }
 

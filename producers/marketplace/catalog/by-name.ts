@@ -69,7 +69,7 @@ async function latestOf(tx: Tx, name: string): Promise<SummaryRow | undefined> {
 
 /** The highest published version in the range, else the highest deprecated one; a yanked one by its number only. */
 async function bestOf(tx: Tx, name: string, range: semver.Range): Promise<SummaryRow> {
-  const exact = semver.valid(range.raw)
+  const exact = semver.parse(range.raw.replace(/^=\s*/, ''))
   let deprecated: SummaryRow | undefined
   let known = false
   let after: string[] | null = null
@@ -77,8 +77,9 @@ async function bestOf(tx: Tx, name: string, range: semver.Range): Promise<Summar
     const batch: SummaryRow[] = await newestFirst(tx, name, BATCH, after)
     for (const version of batch) {
       known = true
-      // Build metadata is part of the name of a version, though not of its precedence.
-      const fits = exact === null ? range.test(version.version) : sameVersion(range.raw, version.version)
+      // Null where a number is too large for the library; such a version has its id.
+      const parsed = semver.parse(version.version)
+      const fits = parsed !== null && (exact === null ? range.test(parsed) : isSame(exact, parsed))
       if (!fits) continue
       if (version.status === 'published' || (version.status === 'yanked' && exact !== null)) return version
       if (version.status === 'deprecated') deprecated ??= version
@@ -91,13 +92,10 @@ async function bestOf(tx: Tx, name: string, range: semver.Range): Promise<Summar
   throw marketplaceError('no_version_fits', `no published version of ${name} is in the range ${range.raw || '*'}`)
 }
 
-/** `1.2.3` and `1.2.3+b` both fit what is asked as 1.2.3; who asks for 1.2.3+b wants that one. */
-const sameVersion = (asked: string, version: string): boolean =>
-  asked.includes('+')
-    ? semver.clean(asked) === semver.clean(version) && buildOf(asked) === buildOf(version)
-    : semver.eq(asked, version)
-
-const buildOf = (version: string): string => version.split('+')[1]?.trim() ?? ''
+/** 1.2.3 and 1.2.3+b both fit what is asked for as 1.2.3; who asks for 1.2.3+b wants that one. */
+function isSame(asked: semver.SemVer, version: semver.SemVer): boolean {
+  return asked.build.length === 0 ? asked.compare(version) === 0 : asked.compareBuild(version) === 0
+}
 
 function rangeOf(text: string): semver.Range {
   try {

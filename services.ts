@@ -51,6 +51,7 @@ import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
+import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
@@ -124,15 +125,14 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { settings, pool, bus, urlOf } = shared
     const consuming = await consume(shared, 'marketplace', consumerGroups.marketplace())
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
-    periodically(shared, 'versions without a verdict', MINUTE_MS, () =>
-      queueUnanswered(pool('atom_marketplace'), now()),
-    )
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
+    periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
     const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
     periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
-    return { routes: marketplaceRoutes(deps, allTenants), checks: [lagCheck('consumer', consuming), ...trust.checks] }
+    const routes = marketplaceRoutes(deps, allTenants, openDownloads({ ...shared, db: allTenants, now }))
+    return { routes, checks: [lagCheck('consumer', consuming), ...trust.checks] }
   },
 
   async billing(shared) {

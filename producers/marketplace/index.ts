@@ -2,6 +2,10 @@ import type { Handler } from '../../platform/bus/runner.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { apiKeyRoutes } from './api-keys.ts'
+import { byNameRoutes } from './catalog/by-name.ts'
+import { type DownloadCounter, downloadsRoute } from './catalog/downloads.ts'
+import { listRoute } from './catalog/list-versions.ts'
+import { nameRoutes } from './catalog/names.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
@@ -15,9 +19,18 @@ import { uploadRoute } from './upload.ts'
 import { withdrawalRoutes } from './withdrawals.ts'
 
 /** Every call of port 8050. `allTenants` is the pool of the marketplace's own role. */
-export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[] => [
+export const marketplaceRoutes = (
+  deps: MarketplaceDeps,
+  allTenants: Db,
+  downloads: Pick<DownloadCounter, 'count'>,
+): Route[] => [
   uploadRoute(deps, readAllKeys(allTenants)),
-  ...packageRoutes(deps),
+  // Before the calls on an id, or their first words would be taken for one.
+  listRoute(deps, allTenants),
+  ...byNameRoutes(deps),
+  ...nameRoutes(deps),
+  ...packageRoutes(deps, downloads),
+  downloadsRoute(deps),
   ...reviewRoutes(deps),
   ...withdrawalRoutes(deps),
   ...signingKeyRoutes(deps),

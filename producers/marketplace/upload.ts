@@ -2,18 +2,19 @@ import { uuidv7 } from 'uuidv7'
 import { digestOf, storeArtifact } from '../../platform/artifacts.ts'
 import { scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
-import { execute, row, type Tx } from '../../platform/db.ts'
+import { row, type Tx } from '../../platform/db.ts'
 import { parseDocument } from '../../platform/document.ts'
 import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
+import { claimName } from './catalog/claim-name.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
 import { signersOf } from './signers.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
-import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload } from './upload-body.ts'
+import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload, type Upload } from './upload-body.ts'
 import { columns, type VersionRow } from './version-row.ts'
 
 /**
@@ -24,7 +25,7 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
   async function handle(call: Call): Promise<Answer> {
     const { org } = call.principal
     const scope = scopeOf(call.principal)
-    const { bytes, mediaType, signed } = await readUpload(call)
+    const { bytes, mediaType, signed, visibility } = await readUpload(call)
     const now = deps.now()
     const own = await deps.db.transaction((tx) => signersOf(tx, org), { scope })
     const signers = { ...own, foreign: foreignKeys }
@@ -33,7 +34,7 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     const { name } = wpk.metadata
     const locks = [keyLock(wpkSubmitted.topic, name)]
     const { version, created } = await deps.db.transaction(
-      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call }),
+      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call, visibility }),
       { scope, locks },
     )
     fault('upload.after-commit')
@@ -49,12 +50,13 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     signature: VerifiedSignature
     now: Date
     call: Call
+    visibility: Upload['visibility']
   }
 
   async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
     const { org, bytes, wpk, mediaType, signature, now, call } = upload
     const { name, version, description, tags } = wpk.metadata
-    await claimName(tx, org, name, now)
+    const visibility = await claimName(tx, { org, name, visibility: upload.visibility, now })
     const existing = await row<VersionRow>(
       tx,
       `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,
@@ -63,14 +65,16 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     if (existing?.digest === digestOf(bytes)) return { version: existing, created: false }
     if (existing)
       throw marketplaceError('version_exists', `${name}@${version} exists with other bytes; raise the version`)
+    if (upload.visibility !== undefined && upload.visibility !== visibility)
+      throw marketplaceError('visibility_differs', `${name} is ${visibility}; change that with a call of its own`)
     const digest = await storeArtifact(tx, org, bytes, now)
     fault('upload.after-artifact')
     const due = new Date(now.getTime() + deps.reviewTargetHours * 3_600_000)
     const stored = await row<VersionRow>(
       tx,
       `insert into marketplace.versions (org, id, name, version, digest, media_type, description, tags, safety_mode,
-         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
+         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at, visibility)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
       [
         org,
         uuidv7(),
@@ -89,6 +93,7 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
         signature.signedAt,
         now,
         due,
+        visibility,
       ],
     )
     const created = stored as VersionRow
@@ -123,17 +128,6 @@ function readWpk(bytes: Buffer, mediaType: string | undefined): { wpk: Wpk; form
   const first = errors[0]
   if (first) throw marketplaceError('wpk_malformed', `${first.pointer || 'the document'} ${first.detail}`, { errors })
   return { wpk: parsed.value as Wpk, format: parsed.format }
-}
-
-async function claimName(tx: Tx, org: string, name: string, now: Date): Promise<void> {
-  await execute(
-    tx,
-    'insert into marketplace.names (name, org, created_at) values (?, ?, ?) on conflict (name) do nothing',
-    [name, org, now],
-  )
-  // Row security hides another owner's row, so "not there after inserting" means "somebody else's".
-  const owned = await row(tx, 'select 1 from marketplace.names where name = ? and org = ?', [name, org])
-  if (!owned) throw marketplaceError('name_taken', `the name ${name} belongs to another organisation`)
 }
 
 const answerOf = (version: VersionRow, publicUrl: string) => ({

@@ -29,10 +29,29 @@ export type VersionRow = {
   published_at: Date | null
   claimed_by: string | null
   claimed_until: Date | null
+  visibility: 'public' | 'private'
 }
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
-  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until`
+  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until, visibility`
+
+/** What a list shows of a version. */
+export type SummaryRow = Pick<
+  VersionRow,
+  | 'id'
+  | 'org'
+  | 'name'
+  | 'version'
+  | 'description'
+  | 'tags'
+  | 'status'
+  | 'digest'
+  | 'published_at'
+  | 'risk_score'
+  | 'visibility'
+>
+export const summaryColumns =
+  'id, org, name, version, description, tags, status, digest, published_at, risk_score, visibility'
 
 /** One version by id, locked when asked. What the scope does not see is answered like what does not exist. */
 export async function findVersion(tx: Tx, id: string, lock: '' | 'for update' = ''): Promise<VersionRow> {
@@ -50,7 +69,7 @@ export function recordSha256(version: Pick<VersionRow, 'id' | 'digest' | 'status
 }
 
 /** A version in a list. */
-export const summaryOf = (version: VersionRow) => ({
+export const summaryOf = (version: SummaryRow) => ({
   id: version.id,
   name: version.name,
   version: version.version,
@@ -61,6 +80,7 @@ export const summaryOf = (version: VersionRow) => ({
   digest: version.digest,
   published_at: version.published_at?.toISOString() ?? null,
   risk_score: version.risk_score === null ? null : Number(version.risk_score),
+  visibility: version.visibility,
 })
 
 /** A version by itself: where it stands, why, and what comes next. */

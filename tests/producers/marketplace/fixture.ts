@@ -5,6 +5,7 @@ import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { emit, ok } from '../../../platform/bus/outcome.ts'
 import { handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
+import { countDownloads } from '../../../producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
 import { keepRecord } from '../../../producers/marketplace/record/keep-record.ts'
 import { publicTrustRoot, type TrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
@@ -50,7 +51,8 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     trustRoot,
     registryKey: key,
   }
-  const service = await startService(marketplaceRoutes(deps, all), organisations.authenticate)
+  const downloads = countDownloads({ db: all, now: clock })
+  const service = await startService(marketplaceRoutes(deps, all, downloads), organisations.authenticate)
   const token = async (org: string, ...roles: Role[]) => organisations.token(org, ...roles)
   const tokens = {
     demo: await token('demo', 'partner'),
@@ -144,6 +146,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     stored,
     judging,
     statusBecomes,
+    downloads,
     registryKey: key,
     keepRecord: keepRecordNow,
     async close() {

@@ -7,8 +7,10 @@ import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
 import { onVerdict } from './on-verdict.ts'
 import { packageRoutes } from './packages.ts'
+import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
-import { reviewRoutes } from './reviews.ts'
+import { placeInQueue } from './review/queue.ts'
+import { reviewRoutes } from './review/routes.ts'
 import { readAllKeys } from './signers.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
 import { uploadRoute } from './upload.ts'
@@ -16,9 +18,10 @@ import { withdrawalRoutes } from './withdrawals.ts'
 
 /** Every call of port 8050. `allTenants` is the pool of the marketplace's own role. */
 export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[] => [
-  uploadRoute(deps, readAllKeys(allTenants)),
-  ...packageRoutes(deps),
+  uploadRoute(deps, readAllKeys(allTenants), placeInQueue(allTenants)),
+  ...packageRoutes(deps, placeInQueue(allTenants)),
   ...reviewRoutes(deps),
+  ...policyRoutes(),
   ...withdrawalRoutes(deps),
   ...signingKeyRoutes(deps),
   ...identityRoutes(deps),

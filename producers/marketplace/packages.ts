@@ -7,11 +7,12 @@ import { type Answer, type Call, openGet, type Route } from '../../platform/http
 import type { MarketplaceDeps } from './deps.ts'
 import { statuses } from './lifecycle.ts'
 import { attestationsOf } from './record/attestations.ts'
+import type { PlaceOf } from './review/queue.ts'
 import { signerOf } from './signers.ts'
 import { columns, detailOf, findVersion, summaryOf, type VersionRow } from './version-row.ts'
 
 /** Reading packages: the public sees what is published, an organisation its own too, operators everything. */
-export function packageRoutes(deps: MarketplaceDeps): Route[] {
+export function packageRoutes(deps: MarketplaceDeps, placeOf: PlaceOf): Route[] {
   const inScope = <T>(call: Call, id: string, read: (version: VersionRow, tx: Tx) => Promise<T> | T) =>
     deps.db.transaction(async (tx) => read(await findVersion(tx, id), tx), { scope: readerScope(call.principal) })
 
@@ -35,11 +36,12 @@ export function packageRoutes(deps: MarketplaceDeps): Route[] {
   }
 
   async function show(call: Call): Promise<Answer> {
-    const body = await inScope(call, call.params.id ?? '', async (version, tx) => ({
-      ...detailOf(version),
+    const found = await inScope(call, call.params.id ?? '', async (version, tx) => ({
+      version,
       signer: await signerOf(tx, version),
     }))
-    return { status: 200, body }
+    const { version, signer } = found
+    return { status: 200, body: { ...detailOf(version, await placeOf(version)), signer } }
   }
 
   async function content(call: Call): Promise<Answer> {

@@ -16,6 +16,7 @@ export const marketplaceError = defineErrors({
   version_exists: { status: 409, title: 'This version exists with other bytes' },
   already_decided: { status: 409, title: 'The version was decided already' },
   claimed_by_another: { status: 409, title: 'Another reviewer holds this item' },
+  claim_lost: { status: 409, title: 'The item is not held by the caller' },
   move_refused: { status: 409, title: 'The version cannot go there from where it is' },
   own_package: { status: 403, title: 'A reviewer cannot decide on a package of its own organisation' },
   key_malformed: { status: 400, title: 'The public key cannot be used' },

@@ -11,8 +11,10 @@ import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
 import { onVerdict } from './on-verdict.ts'
 import { packageRoutes } from './packages.ts'
+import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
-import { reviewRoutes } from './reviews.ts'
+import { placeInQueue } from './review/queue.ts'
+import { reviewRoutes } from './review/routes.ts'
 import { readAllKeys } from './signers.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
 import { uploadRoute } from './upload.ts'
@@ -24,14 +26,15 @@ export const marketplaceRoutes = (
   allTenants: Db,
   downloads: Pick<DownloadCounter, 'count'>,
 ): Route[] => [
-  uploadRoute(deps, readAllKeys(allTenants)),
+  uploadRoute(deps, readAllKeys(allTenants), placeInQueue(allTenants)),
   // Before the calls on an id, or their first words would be taken for one.
   listRoute(deps, allTenants),
   ...byNameRoutes(deps),
   ...nameRoutes(deps),
-  ...packageRoutes(deps, downloads),
+  ...packageRoutes(deps, downloads, placeInQueue(allTenants)),
   downloadsRoute(deps),
   ...reviewRoutes(deps),
+  ...policyRoutes(),
   ...withdrawalRoutes(deps),
   ...signingKeyRoutes(deps),
   ...identityRoutes(deps),

@@ -11,17 +11,22 @@ import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
 import { claimName } from './catalog/claim-name.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
+import type { PlaceOf } from './review/queue.ts'
 import { signersOf } from './signers.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
 import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload, type Upload } from './upload-body.ts'
-import { columns, type VersionRow } from './version-row.ts'
+import { columns, standingOf, threadOf, type VersionRow } from './version-row.ts'
 
 /**
  * POST /wpk/upload: size, signature over the exact bytes, shape, then name and version, in this order. The version,
  * its bytes and its event commit together; a refused upload leaves nothing behind.
  */
-export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<readonly PublicKey[]>): Route {
+export function uploadRoute(
+  deps: MarketplaceDeps,
+  foreignKeys: () => Promise<readonly PublicKey[]>,
+  placeOf: PlaceOf,
+): Route {
   async function handle(call: Call): Promise<Answer> {
     const { org } = call.principal
     const scope = scopeOf(call.principal)
@@ -39,7 +44,7 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     )
     fault('upload.after-commit')
     if (created) deps.wake()
-    return { status: created ? 202 : 200, body: answerOf(version, deps.publicUrl()) }
+    return { status: created ? 202 : 200, body: answerOf(version, deps.publicUrl(), await placeOf(version)) }
   }
 
   type NewVersion = {
@@ -130,12 +135,13 @@ function readWpk(bytes: Buffer, mediaType: string | undefined): { wpk: Wpk; form
   return { wpk: parsed.value as Wpk, format: parsed.format }
 }
 
-const answerOf = (version: VersionRow, publicUrl: string) => ({
+const answerOf = (version: VersionRow, publicUrl: string, place: number | null) => ({
   id: version.id,
   name: version.name,
   version: version.version,
   digest: version.digest,
-  status: version.status,
+  ...standingOf(version, place),
   status_url: `${publicUrl}/wpk/${version.id}`,
-  expected_decision_at: version.due_at.toISOString(),
+  thread_id: threadOf(version),
+  resubmission_of: version.resubmission_of,
 })

@@ -30,10 +30,14 @@ export type VersionRow = {
   claimed_by: string | null
   claimed_until: Date | null
   visibility: 'public' | 'private'
+  /** Of the version that this one goes on from; null: it began a thread of its own. */
+  thread_id: string | null
+  resubmission_of: string | null
 }
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
-  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until, visibility`
+  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until, visibility,
+  thread_id, resubmission_of`
 
 /** What a list shows of a version. */
 export type SummaryRow = Pick<
@@ -83,15 +87,26 @@ export const summaryOf = (version: SummaryRow) => ({
   visibility: version.visibility,
 })
 
-/** A version by itself: where it stands, why, and what comes next. */
-export const detailOf = (version: VersionRow) => ({
+/** Where a version stands, why, and what comes next; `place` is that in the queue, null for what waits for nobody. */
+export const standingOf = (version: VersionRow, place: number | null) => ({
+  status: version.status,
+  reason: version.reason,
+  place,
+  expected_decision_at: version.due_at.toISOString(),
+  next_step: nextStep[version.status],
+})
+
+/** A version by itself. */
+export const detailOf = (version: VersionRow, place: number | null) => ({
   ...summaryOf(version),
+  ...standingOf(version, place),
   media_type: version.media_type,
   safety_mode: version.safety_mode,
-  reason: version.reason,
-  next_step: nextStep[version.status],
   key_id: version.key_id,
   signature_form: version.signature_form,
   submitted_at: version.submitted_at.toISOString(),
-  expected_decision_at: version.due_at.toISOString(),
+  thread_id: threadOf(version),
+  resubmission_of: version.resubmission_of,
 })
+
+export const threadOf = ({ thread_id, id }: Pick<VersionRow, 'thread_id' | 'id'>): string => thread_id ?? id

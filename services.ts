@@ -77,7 +77,6 @@ export type Shared = {
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
 
 const REFRESH_MS = 500
-const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
 const STOP_GRACE_MS = 500
@@ -129,8 +128,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     )
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
-    const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
-    periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
+    const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     return { routes: marketplaceRoutes(deps, allTenants), checks: [lagCheck('consumer', consuming), ...trust.checks] }
   },

@@ -7,6 +7,7 @@ import { wpkVerdict } from '../../schemas/events/wpk.verdict.ts'
 import { SOURCE } from './deps.ts'
 import { mayBecome } from './lifecycle.ts'
 import { decideByPolicy } from './publishing-policy.ts'
+import { waitsForKey } from './record/publish-waiting.ts'
 import { recordDecision } from './reviews.ts'
 import { signerFault } from './signers.ts'
 import { columns, recordSha256, type VersionRow } from './version-row.ts'
@@ -37,12 +38,21 @@ export const onVerdict = (now: Clock): Handler =>
       )
       const decision = decideByPolicy(verdict, current.safety_mode, approved ?? null, await signerFault(tx, current))
       const at = now()
-      const status = decision.publish ? 'published' : 'in_review'
+      const waits = decision.publish && (await waitsForKey(tx, current, at))
+      const status = waits ? 'approved' : decision.publish ? 'published' : 'in_review'
       await execute(
         tx,
         `update marketplace.versions set status = ?, reason = ?, verdict = ?, risk_score = ?, published_at = ?
          where org = ? and id = ?`,
-        [status, decision.reason, JSON.stringify(verdict), verdict.risk_score, decision.publish ? at : null, org, id],
+        [
+          status,
+          decision.reason,
+          JSON.stringify(verdict),
+          verdict.risk_score,
+          status === 'published' ? at : null,
+          org,
+          id,
+        ],
       )
       if (!decision.publish) return ok()
       await recordDecision(tx, {
@@ -55,6 +65,7 @@ export const onVerdict = (now: Clock): Handler =>
         after: recordSha256({ ...current, status, reason: decision.reason }),
         now: at,
       })
+      if (waits) return ok()
       const published = wpkPublished.create(
         { id, org, name, version, digest, published_at: at.toISOString(), approver: SOURCE },
         { source: SOURCE, now: at, subject: name, causedBy: event },

@@ -29,10 +29,12 @@ export type VersionRow = {
   published_at: Date | null
   claimed_by: string | null
   claimed_until: Date | null
+  /** Since when an approved version waits for its decision to be signed. */
+  waits_since: Date | null
 }
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
-  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until`
+  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until, waits_since`
 
 /** One version by id, locked when asked. What the scope does not see is answered like what does not exist. */
 export async function findVersion(tx: Tx, id: string, lock: '' | 'for update' = ''): Promise<VersionRow> {
@@ -63,13 +65,17 @@ export const summaryOf = (version: VersionRow) => ({
   risk_score: version.risk_score === null ? null : Number(version.risk_score),
 })
 
+const AWAITS_KEY =
+  'Approved. The key that the marketplace signs decisions with is out of reach; it is published by itself once it is back.'
+
 /** A version by itself: where it stands, why, and what comes next. */
 export const detailOf = (version: VersionRow) => ({
   ...summaryOf(version),
   media_type: version.media_type,
   safety_mode: version.safety_mode,
   reason: version.reason,
-  next_step: nextStep[version.status],
+  next_step: version.waits_since ? AWAITS_KEY : nextStep[version.status],
+  waits_for: version.waits_since ? 'signing_key' : null,
   key_id: version.key_id,
   signature_form: version.signature_form,
   submitted_at: version.submitted_at.toISOString(),

@@ -1,7 +1,9 @@
 import { createECDH, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
+type Options = { mount?: string; key?: string; tls?: { key: string; cert: string } }
 type Reply = { status: number; body?: object }
 type Token = { endsAt: number | null; ttlSeconds: number; policy: 'signer' | 'none'; maxEndsAt: number | null }
 export type FakeVault = Awaited<ReturnType<typeof openFakeVault>>
@@ -10,7 +12,7 @@ export type FakeVault = Awaited<ReturnType<typeof openFakeVault>>
  * The few calls of Vault that the marketplace makes, with the answers that OpenBao 2.7.2 gave; the contract suite runs
  * against both. Beyond it, a test can make this one slow, cut it off, or look at what was asked.
  */
-export async function openFakeVault({ mount = 'transit', key = 'atom-marketplace' } = {}) {
+export async function openFakeVault({ mount = 'transit', key = 'atom-marketplace', tls }: Options = {}) {
   const versions: KeyObject[] = []
   const tokens = new Map<string, Token>()
   const secrets = new Map<string, { ttlSeconds: number; maxSeconds: number; policy: Token['policy'] }>()
@@ -70,7 +72,7 @@ export async function openFakeVault({ mount = 'transit', key = 'atom-marketplace
     }
   }
 
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const path = (request.url ?? '').replace(/^\/v1\//, '')
     asked.push({ method: request.method ?? '', path, headers: request.headers })
     const chunks: Buffer[] = []
@@ -85,10 +87,11 @@ export async function openFakeVault({ mount = 'transit', key = 'atom-marketplace
         response.end(reply.body === undefined ? '' : JSON.stringify(reply.body))
       }, state.delayMs)
     })
-  })
+  }
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     key,
     mount,
     asked,

@@ -1,6 +1,12 @@
+import { spawnSync } from 'node:child_process'
 import { verify } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import type { SigningKey } from '../../../platform/keys/signing-key.ts'
+import { findTool, tools } from '../../deploy/charts.ts'
+import { skipAloud } from '../../support/skip-aloud.ts'
 
 /** A place a key is kept in, for one test at a time. */
 export type KeyPlace = {
@@ -26,6 +32,26 @@ export function signingKeyContract(place: () => KeyPlace): void {
     expect(verifies(halves.at(-1)?.pem, Buffer.alloc(0), empty.signature)).to.equal(true)
     const large = Buffer.alloc(300_000, 7)
     expect(verifies(halves.at(-1)?.pem, large, (await key.sign(large)).signature)).to.equal(true)
+  })
+
+  it('signs what cosign verifies, and not for other bytes', async function () {
+    const cosign =
+      findTool('cosign') ?? skipAloud(this, 'cosign', `no cosign on PATH or in ${tools}/bin; .ci/tools.sh installs it`)
+    const folder = mkdtempSync(join(tmpdir(), 'atom-test-cosign-'))
+    try {
+      const key = await place().open()
+      const { signature } = await key.sign(bytes)
+      writeFileSync(join(folder, 'key.pub'), (await key.publicKeys()).at(-1)?.pem ?? '')
+      writeFileSync(join(folder, 'sig'), signature.toString('base64'))
+      writeFileSync(join(folder, 'content'), bytes)
+      writeFileSync(join(folder, 'other'), `${bytes}.`)
+      const how = ['--key', 'key.pub', '--signature', 'sig', '--insecure-ignore-tlog', '--new-bundle-format=false']
+      const env = { ...process.env, HOME: folder }
+      const verifying = (file: string) => spawnSync(cosign, ['verify-blob', ...how, file], { cwd: folder, env }).status
+      expect([verifying('content'), verifying('other')]).to.deep.equal([0, 1])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('signs many at once', async () => {

@@ -78,7 +78,6 @@ export type Shared = {
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
 
 const REFRESH_MS = 500
-const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
 const STOP_GRACE_MS = 500
@@ -128,8 +127,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
     periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
-    const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
-    periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
+    const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const routes = marketplaceRoutes(deps, allTenants, openDownloads({ ...shared, db: allTenants, now }))
     return { routes, checks: [lagCheck('consumer', consuming), ...trust.checks] }

@@ -75,6 +75,36 @@ export const settingDefinitions = {
     '',
     'trusted_root.json of the Sigstore instance whose certificates, logs and timestamps packages may be signed with; default: the public instance, as of this version',
   ),
+  vaultAddr: optionalSetting(
+    'ATOM_VAULT_ADDR',
+    '',
+    'Address of Vault or OpenBao whose transit engine keeps the key that verdicts and decisions are signed with; anything but https must be on this machine; default: a file in ATOM_HOME',
+  ),
+  vaultNamespace: optionalSetting('ATOM_VAULT_NAMESPACE', '', 'Namespace of the key store'),
+  vaultCaFile: optionalSetting(
+    'ATOM_VAULT_CA_FILE',
+    '',
+    'PEM file of the authorities that vouch for the key store; default: those of Node',
+  ),
+  vaultToken: optionalSetting('ATOM_VAULT_TOKEN', '', 'Token for the key store', { secret: true }),
+  vaultTokenFile: optionalSetting(
+    'ATOM_VAULT_TOKEN_FILE',
+    '',
+    'File with the token for the key store, read anew when the token is refused; instead of ATOM_VAULT_TOKEN',
+  ),
+  vaultRoleId: optionalSetting(
+    'ATOM_VAULT_ROLE_ID',
+    '',
+    'Role of an AppRole login at the key store, instead of a token',
+  ),
+  vaultSecretId: optionalSetting('ATOM_VAULT_SECRET_ID', '', 'Secret of the AppRole login', { secret: true }),
+  vaultSecretIdFile: optionalSetting(
+    'ATOM_VAULT_SECRET_ID_FILE',
+    '',
+    'File with the secret of the AppRole login, read at each login; instead of ATOM_VAULT_SECRET_ID',
+  ),
+  vaultTransitMount: textSetting('ATOM_VAULT_TRANSIT_MOUNT', 'transit', 'Where the transit engine is mounted'),
+  vaultKey: textSetting('ATOM_VAULT_KEY', 'atom-marketplace', 'Name of the key in the transit engine'),
   paymentDays: countSetting('ATOM_PAYMENT_DAYS', '30', 'Days after its issue by which an invoice is to be paid'),
   billingDrift: choiceSetting(['on', 'off'])(
     'ATOM_BILLING_DRIFT',

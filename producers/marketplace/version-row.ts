@@ -33,11 +33,13 @@ export type VersionRow = {
   /** Of the version that this one goes on from; null: it began a thread of its own. */
   thread_id: string | null
   resubmission_of: string | null
+  /** Since when an approved version waits for its decision to be signed. */
+  waits_since: Date | null
 }
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
   signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until, visibility,
-  thread_id, resubmission_of`
+  thread_id, resubmission_of, waits_since`
 
 /** What a list shows of a version. */
 export type SummaryRow = Pick<
@@ -87,13 +89,17 @@ export const summaryOf = (version: SummaryRow) => ({
   visibility: version.visibility,
 })
 
+const AWAITS_KEY =
+  'Approved. The key that the marketplace signs decisions with is out of reach; it is published by itself once it is back.'
+
 /** Where a version stands, why, and what comes next; `place` is that in the queue, null for what waits for nobody. */
 export const standingOf = (version: VersionRow, place: number | null) => ({
   status: version.status,
   reason: version.reason,
   place,
   expected_decision_at: version.due_at.toISOString(),
-  next_step: nextStep[version.status],
+  next_step: version.waits_since ? AWAITS_KEY : nextStep[version.status],
+  waits_for: version.waits_since ? 'signing_key' : null,
 })
 
 /** A version by itself. */

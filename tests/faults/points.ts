@@ -78,6 +78,7 @@ export const points: readonly Point[] = [
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },
   { name: 'upload.after-commit', drive: 'packages' },
+  { name: 'record.after-signing', drive: 'packages' },
   { name: 'record.after-entry', drive: 'packages' },
   { name: 'record.before-commit', drive: 'packages' },
   { name: 'review.after-version', drive: 'reviews' },

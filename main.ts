@@ -84,7 +84,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     baseUrls: () => running.map(({ name }) => urlOf(name)),
   })
   const shared: Shared = { settings, log, metrics, lifecycle, bus, server, pool, urlOf, analyzer, portalBuilt }
-  const authenticate = createAuthenticate({ db: app, tokens, visitor: demo.visitor })
+  const authenticate = createAuthenticate({ db: app, tokens, visitor: demo.visitor, now })
   let isReady = false
   const ready = () => isReady
   for (const name of names) {

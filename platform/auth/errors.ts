@@ -3,5 +3,7 @@ import { defineErrors } from '../errors.ts'
 export const authError = defineErrors({
   credential_missing: { status: 401, title: 'A credential is needed' },
   credential_invalid: { status: 401, title: 'The credential is not valid' },
+  credential_expired: { status: 401, title: 'The API key has expired' },
   forbidden: { status: 403, title: 'Not allowed for this caller' },
+  org_suspended: { status: 403, title: 'The organisation is suspended' },
 })

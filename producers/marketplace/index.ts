@@ -1,11 +1,13 @@
 import type { Handler } from '../../platform/bus/runner.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Route } from '../../platform/http/route.ts'
-import { apiKeyRoutes } from './api-keys.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
 import { onVerdict } from './on-verdict.ts'
+import { apiKeyRoutes } from './orgs/api-keys.ts'
+import { organisationRoutes } from './orgs/organisations.ts'
+import { suspensionRoutes } from './orgs/suspensions.ts'
 import { packageRoutes } from './packages.ts'
 import { recordRoutes } from './record/routes.ts'
 import { reviewRoutes } from './reviews.ts'
@@ -24,6 +26,8 @@ export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[
   ...identityRoutes(deps),
   ...apiKeyRoutes(deps),
   ...recordRoutes(deps),
+  ...organisationRoutes(deps),
+  ...suspensionRoutes(deps),
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */

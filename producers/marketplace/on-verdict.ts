@@ -35,7 +35,8 @@ export const onVerdict = (now: Clock): Handler =>
          order by d.decided_at desc limit 1`,
         [org, name],
       )
-      const decision = decideByPolicy(verdict, current.safety_mode, approved ?? null, await signerFault(tx, current))
+      const barred = current.publisher_suspended ? 'its publisher is suspended' : await signerFault(tx, current)
+      const decision = decideByPolicy(verdict, current.safety_mode, approved ?? null, barred)
       const at = now()
       const status = decision.publish ? 'published' : 'in_review'
       await execute(

@@ -6,6 +6,7 @@ import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, openGet, type Route } from '../../platform/http/route.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { statuses } from './lifecycle.ts'
+import { listedPublisher } from './orgs/suspended-publishers.ts'
 import { attestationsOf } from './record/attestations.ts'
 import { signerOf } from './signers.ts'
 import { columns, detailOf, findVersion, summaryOf, type VersionRow } from './version-row.ts'
@@ -84,8 +85,8 @@ const readerScope = (principal: Principal): Scope => (principal.kind === 'visito
 
 function listFilter(query: URLSearchParams, { org, operator }: Scope): { where: string[]; bindings: unknown[] } {
   // Who knows the id of a yanked version reads it; lists show it to its owner and the operator only.
-  const where: string[] = operator ? [] : ["(status <> 'yanked' or org = ?)"]
-  const bindings: unknown[] = operator ? [] : [org]
+  const where: string[] = operator ? [] : ["(status <> 'yanked' or org = ?)", listedPublisher]
+  const bindings: unknown[] = operator ? [] : [org, org]
   const add = (name: string, condition: string, value: (text: string) => unknown = (text) => text) => {
     const text = query.get(name)
     if (text === null) return

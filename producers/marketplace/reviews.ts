@@ -87,6 +87,8 @@ export function reviewRoutes(deps: MarketplaceDeps): Route[] {
     const status = statusOfDecision[decision]
     const revoked = decision === 'approve' ? await signerFault(tx, version) : null
     if (revoked !== null) throw marketplaceError('signer_revoked', revoked)
+    if (decision === 'approve' && version.publisher_suspended)
+      throw marketplaceError('publisher_suspended', 'nothing of a suspended organisation is published')
     const before = recordSha256(version)
     const after = recordSha256({ ...version, status, reason: justification })
     const approver = actorOf(call.principal)

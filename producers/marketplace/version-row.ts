@@ -4,6 +4,7 @@ import { httpError } from '../../platform/http/errors.ts'
 import { isUuid } from '../../platform/uuid.ts'
 import type { Verdict } from '../../schemas/verdict.ts'
 import { nextStep, type Status } from './lifecycle.ts'
+import { publisherSuspended } from './orgs/suspended-publishers.ts'
 
 /** A package version as stored. */
 export type VersionRow = {
@@ -29,10 +30,12 @@ export type VersionRow = {
   published_at: Date | null
   claimed_by: string | null
   claimed_until: Date | null
+  publisher_suspended: boolean
 }
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
-  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until`
+  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until,
+  ${publisherSuspended}`
 
 /** One version by id, locked when asked. What the scope does not see is answered like what does not exist. */
 export async function findVersion(tx: Tx, id: string, lock: '' | 'for update' = ''): Promise<VersionRow> {
@@ -55,6 +58,7 @@ export const summaryOf = (version: VersionRow) => ({
   name: version.name,
   version: version.version,
   publisher: version.org,
+  publisher_suspended: version.publisher_suspended,
   description: version.description,
   tags: version.tags,
   status: version.status,

@@ -12,7 +12,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { httpError } from './errors.ts'
 import type { Health } from './health.ts'
-import { answerable, problemOf } from './problem.ts'
+import { answerable, bodyTooLarge, problemOf } from './problem.ts'
 import { type Answer, type Route, requireAccess, requireActive } from './route.ts'
 
 export type ServiceOptions = {
@@ -104,7 +104,8 @@ export async function listen(app: express.Express, name: string, port: number, b
 }
 
 function handlersFor(route: Route, options: ServiceOptions): RequestHandler[] {
-  const read = express.raw({ type: () => true, limit: route.maxBytes ?? DEFAULT_MAX_BYTES, inflate: false })
+  const limit = route.maxBytes ?? DEFAULT_MAX_BYTES
+  const read = express.raw({ type: () => true, limit, inflate: false })
   const authenticated = (req: Request) => options.authenticate(req.headers.authorization, req.get('atom-org'))
   const begin: RequestHandler = async (req, res, next) => {
     res.locals.route = route.path
@@ -112,6 +113,8 @@ function handlersFor(route: Route, options: ServiceOptions): RequestHandler[] {
     res.locals.principal = 'signedBody' in route.access ? signer : await authenticated(req)
     requireAccess(res.locals.principal, route.access)
     requireActive(res.locals.principal, route.method)
+    // The body reader would take the whole of it in first; what is left of it Node drops once the answer is out.
+    if (Number(req.headers['content-length'] ?? 0) > limit) throw bodyTooLarge()
     next()
   }
   const answer: RequestHandler = async (req, res) => {

@@ -6,6 +6,7 @@ import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
 import { onVerdict } from './on-verdict.ts'
 import { apiKeyRoutes } from './orgs/api-keys.ts'
+import { memberRoutes } from './orgs/members.ts'
 import { organisationRoutes } from './orgs/organisations.ts'
 import { suspensionRoutes } from './orgs/suspensions.ts'
 import { packageRoutes } from './packages.ts'
@@ -28,6 +29,7 @@ export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[
   ...recordRoutes(deps),
   ...organisationRoutes(deps),
   ...suspensionRoutes(deps),
+  ...memberRoutes(deps),
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */

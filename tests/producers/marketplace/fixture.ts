@@ -49,6 +49,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     reviewTargetHours: 24,
     trustRoot,
     registryKey: key,
+    memberIssuers: ['https://people.test', 'https://others.test'],
   }
   const service = await startService(marketplaceRoutes(deps, all), organisations.authenticate)
   const token = async (org: string, ...roles: Role[]) => organisations.token(org, ...roles)

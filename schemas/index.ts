@@ -2,6 +2,8 @@ import type { EventDefinition } from './define-event.ts'
 import { creditNoteIssued } from './events/credit_note.issued.ts'
 import { invoiceIssued } from './events/invoice.issued.ts'
 import { invoiceUpdated } from './events/invoice.updated.ts'
+import { orgReactivated } from './events/org.reactivated.ts'
+import { orgSuspended } from './events/org.suspended.ts'
 import { paymentFailed } from './events/payment.failed.ts'
 import { paymentSucceeded } from './events/payment.succeeded.ts'
 import { usageReported } from './events/usage.reported.ts'
@@ -30,4 +32,6 @@ export const eventTypes: readonly EventDefinition[] = [
   creditNoteIssued,
   paymentSucceeded,
   paymentFailed,
+  orgSuspended,
+  orgReactivated,
 ]

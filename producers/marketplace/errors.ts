@@ -25,4 +25,10 @@ export const marketplaceError = defineErrors({
   key_exists: { status: 409, title: 'The key is registered already' },
   too_many_keys: { status: 409, title: 'The organisation has as many keys as it may' },
   identity_exists: { status: 409, title: 'The identity is registered already' },
+  api_key_exists: { status: 409, title: 'An API key of this name exists' },
+  org_exists: { status: 409, title: 'The organisation exists with other particulars' },
+  publisher_suspended: { status: 409, title: 'The publisher is suspended' },
+  last_owner: { status: 409, title: 'Nobody would be left who may name members' },
+  members_by_token: { status: 409, title: 'Here the tokens say who belongs where' },
+  operator_org: { status: 409, title: 'Not possible for the organisation of the operator' },
 })

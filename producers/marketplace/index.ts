@@ -1,7 +1,6 @@
 import type { Handler } from '../../platform/bus/runner.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Route } from '../../platform/http/route.ts'
-import { apiKeyRoutes } from './api-keys.ts'
 import { byNameRoutes } from './catalog/by-name.ts'
 import { type DownloadCounter, downloadsRoute } from './catalog/downloads.ts'
 import { listRoute } from './catalog/list-versions.ts'
@@ -10,6 +9,10 @@ import type { MarketplaceDeps } from './deps.ts'
 import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
 import { onVerdict } from './on-verdict.ts'
+import { apiKeyRoutes } from './orgs/api-keys.ts'
+import { memberRoutes } from './orgs/members.ts'
+import { organisationRoutes } from './orgs/organisations.ts'
+import { suspensionRoutes } from './orgs/suspensions.ts'
 import { packageRoutes } from './packages.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
@@ -40,6 +43,9 @@ export const marketplaceRoutes = (
   ...identityRoutes(deps),
   ...apiKeyRoutes(deps),
   ...recordRoutes(deps),
+  ...organisationRoutes(deps),
+  ...suspensionRoutes(deps),
+  ...memberRoutes(deps),
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */

@@ -42,7 +42,7 @@ export const onVerdict = (now: Clock, policy: PolicyDocument = currentPolicy): H
       )
       const at = now()
       const decision = decideByPolicy(verdict, current.safety_mode, approved ?? null, {
-        signerFault: await signerFault(tx, current),
+        signerFault: current.publisher_suspended ? 'its publisher is suspended' : await signerFault(tx, current),
         accepted: await acceptedFindings(tx, current, at),
         policy,
       })

@@ -4,6 +4,7 @@ import { httpError } from '../../platform/http/errors.ts'
 import { isUuid } from '../../platform/uuid.ts'
 import type { Verdict } from '../../schemas/verdict.ts'
 import { nextStep, type Status } from './lifecycle.ts'
+import { publisherSuspended } from './orgs/suspended-publishers.ts'
 
 /** A package version as stored. */
 export type VersionRow = {
@@ -35,11 +36,12 @@ export type VersionRow = {
   resubmission_of: string | null
   /** Since when an approved version waits for its decision to be signed. */
   waits_since: Date | null
+  publisher_suspended: boolean
 }
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
   signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until, visibility,
-  thread_id, resubmission_of, waits_since`
+  thread_id, resubmission_of, waits_since, ${publisherSuspended}`
 
 /** What a list shows of a version. */
 export type SummaryRow = Pick<
@@ -55,9 +57,10 @@ export type SummaryRow = Pick<
   | 'published_at'
   | 'risk_score'
   | 'visibility'
+  | 'publisher_suspended'
 >
-export const summaryColumns =
-  'id, org, name, version, description, tags, status, digest, published_at, risk_score, visibility'
+export const summaryColumns = `id, org, name, version, description, tags, status, digest, published_at, risk_score,
+  visibility, ${publisherSuspended}`
 
 /** One version by id, locked when asked. What the scope does not see is answered like what does not exist. */
 export async function findVersion(tx: Tx, id: string, lock: '' | 'for update' = ''): Promise<VersionRow> {
@@ -80,6 +83,7 @@ export const summaryOf = (version: SummaryRow) => ({
   name: version.name,
   version: version.version,
   publisher: version.org,
+  publisher_suspended: version.publisher_suspended,
   description: version.description,
   tags: version.tags,
   status: version.status,

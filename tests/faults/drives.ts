@@ -4,6 +4,7 @@ import { crediting } from './credits.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
+import { suspending } from './organisations.ts'
 import { approvePackage, packagesFound, uploadPackage } from './packages.ts'
 import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
@@ -39,6 +40,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   packages: (stage) => packages(stage),
   reviews: (stage) => reviews(stage),
   withdrawals: (stage) => withdrawing(stage),
+  orgs: (stage) => suspending(stage),
   issue: (stage) => issuing(stage),
   payments: (stage) => collecting(stage),
   credits: (stage) => crediting(stage),

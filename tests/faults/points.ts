@@ -1,6 +1,6 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, giving
+ * publication, the review of packages that wait for one, taking packages back, suspending organisations, issuing invoices, collecting them, giving
  * credit for them, deducting from prepaid credits, metering to AWS, telling usage to meters of Stripe, rebuilding a
  * projection, or replaying an issued month.
  */
@@ -10,6 +10,7 @@ export type Drive =
   | 'packages'
   | 'reviews'
   | 'withdrawals'
+  | 'orgs'
   | 'issue'
   | 'payments'
   | 'credits'
@@ -91,6 +92,8 @@ export const points: readonly Point[] = [
   { name: 'quarantine.after-row', drive: 'withdrawals' },
   { name: 'quarantine.after-decision', drive: 'withdrawals' },
   { name: 'quarantine.after-commit', drive: 'withdrawals' },
+  { name: 'orgs.before-commit', drive: 'orgs' },
+  { name: 'orgs.after-commit', drive: 'orgs' },
   { name: 'replay.before-commit', drive: 'rebuild' },
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },

@@ -52,6 +52,8 @@ export function decideRoute(deps: MarketplaceDeps): Route {
     if (review.decision !== 'approve') return settle(made, [])
     const revoked = await signerFault(tx, version)
     if (revoked !== null) throw marketplaceError('signer_revoked', revoked)
+    if (version.publisher_suspended)
+      throw marketplaceError('publisher_suspended', 'nothing of a suspended organisation is published')
     if (by.length + 1 >= needed) return settle(made, [...by, me])
     await endorse(made)
     return endorsed(version, by.length + 1, needed)

@@ -50,6 +50,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     reviewTargetHours: 24,
     trustRoot,
     registryKey: key,
+    memberIssuers: ['https://people.test', 'https://others.test'],
   }
   const downloads = countDownloads({ db: all, now: clock })
   const service = await startService(marketplaceRoutes(deps, all, downloads), organisations.authenticate)

@@ -22,7 +22,7 @@ export type Claimed = {
 export type Ended = CallResult & { ours?: boolean }
 
 /** Nobody else takes a delivery for so long: the longest call, and the database around it. */
-const LEASE_MS = 30_000
+const LEASE_MS = 20_000
 const DAY_MS = 86_400_000
 
 /** Webhooks that have something due, other than the busy ones, the longest waiting first. */

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { expect } from 'chai'
 import { callWebhook } from '../../../../consumers/feeds/webhooks/call-webhook.ts'
-import { type Receiver, startReceiver } from '../receiver.ts'
+import { type Receiver, startReceiver } from '../../../support/webhook-receiver.ts'
 
 const anywhere = { allowPrivate: true }
 const publicOnly = { allowPrivate: false }

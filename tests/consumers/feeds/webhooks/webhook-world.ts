@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { expect } from 'chai'
+import { type Received, startReceiver } from '../../../support/webhook-receiver.ts'
 import { openFeedWorld } from '../fixture.ts'
-import { type Received, startReceiver } from '../receiver.ts'
 
 export type Webhook = { id: string; url: string; secret: string; state: string; disabled_reason: string | null }
 export type Delivery = {

@@ -10,7 +10,7 @@ import { invoiceIssued } from '../../../../schemas/events/invoice.issued.ts'
 import { wpkPublished } from '../../../../schemas/events/wpk.published.ts'
 import { wpkSubmitted } from '../../../../schemas/events/wpk.submitted.ts'
 import { eventually, gate } from '../../../support/eventually.ts'
-import type { Received } from '../receiver.ts'
+import type { Received } from '../../../support/webhook-receiver.ts'
 import { openWebhookWorld, signatureOf, type Webhook, type WebhookWorld } from './webhook-world.ts'
 
 describe('consumers/feeds/webhooks: deliveries', () => {

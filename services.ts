@@ -1,6 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
+import { openFeeds } from './consumers/feeds/index.ts'
+import { feedHandlers } from './consumers/feeds/on-told-event.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
+import { modelCheck } from './consumers/governance/model-check.ts'
 import { onSubmitted } from './consumers/governance/on-submitted.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
 import { expireCredits } from './consumers/metering/credits/end-credit.ts'
@@ -25,6 +28,7 @@ import { sendMeterEvents } from './consumers/metering/payments/send-meter-events
 import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { stripeMeterRoutes } from './consumers/metering/payments/stripe-meter-routes.ts'
 import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
+import { ratingCheck } from './consumers/metering/rating-check.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import { expireReratings, measureDrift, replayNightly } from './consumers/metering/rerating/nightly.ts'
@@ -99,6 +103,7 @@ export const consumerGroups = {
   governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => [onSubmitted({ db, analyzer, now })],
   metering: ({ metrics }: Pick<HandlerDeps, 'metrics'>) => meteringHandlers(metrics, { now }),
   analytics: () => analyticsHandlers(),
+  feeds: () => feedHandlers({ now }),
 } as const satisfies Record<string, (deps: HandlerDeps) => readonly Handler[]>
 
 type GroupName = keyof typeof consumerGroups
@@ -129,8 +134,10 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
-    const routes = marketplaceRoutes(deps, allTenants, openDownloads({ ...shared, db: allTenants, now }))
-    return { routes, checks: [lagCheck('consumer', consuming), ...trust.checks] }
+    const feeds = await startFeeds(shared)
+    const downloads = openDownloads({ ...shared, db: allTenants, now })
+    const routes = [...marketplaceRoutes(deps, allTenants, downloads), ...feeds.routes]
+    return { routes, checks: [lagCheck('consumer', consuming), ...trust.checks, ...feeds.checks] }
   },
 
   async billing(shared) {
@@ -222,6 +229,17 @@ function periodically({ log, lifecycle }: Shared, name: string, everyMs: number,
   lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
 }
 
+/** Tells organisations what happened: the feed, and calls of their webhooks. */
+async function startFeeds(shared: Shared): Promise<Part> {
+  const consuming = await consume(shared, 'feeds', consumerGroups.feeds())
+  const { settings, pool, log, metrics } = shared
+  const dbs = { db: pool('atom_app'), allOrgs: pool('atom_feeds') }
+  const feeds = await openFeeds({ ...settings, ...dbs, log, metrics, now, random: Math.random })
+  for (const { name, everyMs, work } of feeds.timers) periodically(shared, name, everyMs, work)
+  shared.lifecycle.onClose('calling of webhooks', feeds.stop)
+  return { routes: feeds.routes, checks: [lagCheck('feed', consuming)] }
+}
+
 /** Counts months again from the log for finance, and unless that is off of one tenant a day. */
 function replayInvoices(shared: Shared, deps: MeteringDeps): void {
   const { bus, lifecycle, metrics, settings } = shared
@@ -275,24 +293,3 @@ function startPayments(shared: Shared): Part {
   const routes = [...paymentRoutes(deps), ...stripeMeterRoutes(deps), ...awsRoutes(aws)]
   return { routes, checks: [paymentsCheck(deps), awsCheck(aws)] }
 }
-
-function modelCheck(analyzer: Analyzer): HealthCheck {
-  return {
-    name: 'model',
-    async run() {
-      const problem = analyzer.modelProblem()
-      if (problem === null) return { status: 'ok', detail: analyzer.models()[0]?.version ?? '' }
-      const detail = 'the model cannot be used, so the rules judge alone; the log says why'
-      return { status: 'failed', code: 'model_unusable', detail, cause: problem }
-    },
-  }
-}
-
-const ratingCheck = (failing: ReadonlyMap<string, string>): HealthCheck => ({
-  name: 'rating',
-  async run() {
-    if (failing.size === 0) return { status: 'ok' }
-    const detail = `${failing.size} tenant(s) cannot be rated; the log says why`
-    return { status: 'failed', code: 'rating_failed', detail }
-  },
-})

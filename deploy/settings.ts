@@ -148,6 +148,17 @@ export const settingDefinitions = {
     'on: every day the month of one tenant is counted again from the log and compared with its invoice; off: only what finance asks for',
   ),
   reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
+  webhookKey: optionalSetting(
+    'ATOM_WEBHOOK_KEY',
+    '',
+    'Key that the secrets of webhooks are sealed with: 32 bytes as base64, the same for every process that uses the database; default: one made in ATOM_HOME/keys/webhooks',
+    { secret: true },
+  ),
+  webhookPrivate: choiceSetting(['off', 'on'])(
+    'ATOM_WEBHOOK_PRIVATE',
+    'off',
+    'on, for development: webhooks may be plain http and on this machine or a private network; off: https on the public Internet only',
+  ),
   stripeKey: optionalSetting(
     'STRIPE_KEY',
     '',

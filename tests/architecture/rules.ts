@@ -10,6 +10,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'consumers/governance': ['schemas', 'platform'],
   'consumers/metering': ['schemas', 'platform'],
   'consumers/analytics': ['schemas', 'platform'],
+  'consumers/feeds': ['schemas', 'platform'],
   portal: ['schemas', 'platform'],
   deploy: ['schemas', 'platform'],
   reports: ['schemas', 'platform'],

@@ -13,6 +13,7 @@ import { rerating } from './reratings.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
 import { telling } from './stripe-meters.ts'
 import { deducting } from './wallets.ts'
+import { calling } from './webhooks.ts'
 import { withdrawing } from './withdrawals.ts'
 import type { Running } from './world.ts'
 
@@ -49,6 +50,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   wallets: (stage) => deducting(stage),
   rebuild: (stage) => rebuilding(stage),
   rerating: (stage) => rerating(stage),
+  webhooks: (stage) => calling(stage),
 }
 
 function usage(stage: Stage): Driving {

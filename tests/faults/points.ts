@@ -2,7 +2,7 @@
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
  * publication, the review of packages that wait for one, taking packages back, suspending organisations, issuing invoices, collecting them, giving
  * credit for them, deducting from prepaid credits, metering to AWS, telling usage to meters of Stripe, rebuilding a
- * projection, or replaying an issued month.
+ * projection, replaying an issued month, or calling webhooks.
  */
 export type Drive =
   | 'usage'
@@ -19,6 +19,7 @@ export type Drive =
   | 'stripe-meters'
   | 'rebuild'
   | 'rerating'
+  | 'webhooks'
 export type Point = {
   name: string
   drive: Drive
@@ -27,7 +28,7 @@ export type Point = {
   only?: 'embedded' | 'kafka'
 }
 
-const EVERY_GROUP = ['metering', 'governance', 'marketplace']
+const EVERY_GROUP = ['metering', 'governance', 'marketplace', 'feeds']
 
 /** Every place where the code calls `fault`; a test compares this list with the source. */
 export const points: readonly Point[] = [
@@ -102,6 +103,10 @@ export const points: readonly Point[] = [
   { name: 'rerating.after-commit', drive: 'rerating' },
   { name: 'rerating.after-compare', drive: 'rerating' },
   { name: 'rerating.before-end', drive: 'rerating' },
+  { name: 'webhooks.after-begin', drive: 'webhooks' },
+  { name: 'webhooks.after-call', drive: 'webhooks' },
+  { name: 'webhooks.after-attempt', drive: 'webhooks' },
+  { name: 'webhooks.after-end', drive: 'webhooks' },
   { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
   { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
   { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },

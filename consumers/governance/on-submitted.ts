@@ -6,6 +6,8 @@ import { type Db, execute } from '../../platform/db.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../schemas/events/wpk.verdict.ts'
 import type { Analyzer } from './analyzer.ts'
+import { judgedOrHeld } from './held-verdict.ts'
+import { asSubmitted } from './outside-checks.ts'
 
 const SOURCE = '//atom/governance'
 type Deps = { db: Db; analyzer: Analyzer; now: Clock }
@@ -21,7 +23,9 @@ export function onSubmitted({ db, analyzer, now }: Deps): Handler {
     replay: 'apply',
     async prepare({ data }) {
       const bytes = await db.transaction((tx) => readArtifact(tx, data.org, data.digest))
-      return bytes && analyzer.analyze(bytes, data.media_type)
+      if (bytes === null) return null
+      const analyze = () => analyzer.analyze(bytes, data.media_type, { urgent: true })
+      return asSubmitted(await judgedOrHeld(bytes, analyze, ['wpk_malformed']))
     },
     async handle(event, tx, verdict) {
       const { id, org, name, version, digest } = event.data

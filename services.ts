@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
-import { onSubmitted } from './consumers/governance/on-submitted.ts'
+import { governanceHandlers } from './consumers/governance/index.ts'
+import { modelCheck } from './consumers/governance/model-check.ts'
+import { announceAnalyzer } from './consumers/governance/rescans/announce-analyzer.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
 import { expireCredits } from './consumers/metering/credits/end-credit.ts'
 import { measureCredits } from './consumers/metering/credits/measure-credits.ts'
@@ -53,6 +55,7 @@ import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
+import { startRescans } from './producers/marketplace/rescans/start-rescans.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
@@ -96,7 +99,7 @@ export type HandlerDeps = { metrics: Metrics; db: Db; analyzer: Analyzer }
 /** Every consumer group with its handlers: what runs, and what the reference pages say of who reads what. */
 export const consumerGroups = {
   marketplace: () => marketplaceHandlers({ now }),
-  governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => [onSubmitted({ db, analyzer, now })],
+  governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => governanceHandlers({ db, analyzer, now }),
   metering: ({ metrics }: Pick<HandlerDeps, 'metrics'>) => meteringHandlers(metrics, { now }),
   analytics: () => analyticsHandlers(),
 } as const satisfies Record<string, (deps: HandlerDeps) => readonly Handler[]>
@@ -131,6 +134,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const allTenants = pool('atom_marketplace')
     const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
     periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
+    startRescans({ ...shared, db: allTenants, now })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     return { routes: marketplaceRoutes(deps, allTenants), checks: [lagCheck('consumer', consuming), ...trust.checks] }
   },
@@ -175,6 +179,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     shared.lifecycle.onClose('analyzer', analyzer.close)
     const db = shared.pool('atom_governance')
     const consuming = await consume(shared, 'governance', consumerGroups.governance({ db, analyzer }))
+    await announceAnalyzer({ db, analyzer, now, wake: shared.bus.wake })
     return { routes: governanceRoutes(analyzer), checks: [lagCheck('consumer', consuming), modelCheck(analyzer)] }
   },
 
@@ -276,18 +281,6 @@ function startPayments(shared: Shared): Part {
   periodically(shared, 'expiry of payment events', 60 * MINUTE_MS, () => expireFacts(deps))
   const routes = [...paymentRoutes(deps), ...stripeMeterRoutes(deps), ...awsRoutes(aws)]
   return { routes, checks: [paymentsCheck(deps), awsCheck(aws)] }
-}
-
-function modelCheck(analyzer: Analyzer): HealthCheck {
-  return {
-    name: 'model',
-    async run() {
-      const problem = analyzer.modelProblem()
-      if (problem === null) return { status: 'ok', detail: analyzer.models()[0]?.version ?? '' }
-      const detail = 'the model cannot be used, so the rules judge alone; the log says why'
-      return { status: 'failed', code: 'model_unusable', detail, cause: problem }
-    },
-  }
 }
 
 const ratingCheck = (failing: ReadonlyMap<string, string>): HealthCheck => ({

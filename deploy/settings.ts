@@ -82,6 +82,11 @@ export const settingDefinitions = {
     'on: every day the month of one tenant is counted again from the log and compared with its invoice; off: only what finance asks for',
   ),
   reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
+  rescansPerMinute: countSetting(
+    'ATOM_RESCANS_PER_MINUTE',
+    '120',
+    'Stored packages that are judged anew in a minute after the rule set or the model changed; 0: none, they wait',
+  ),
   stripeKey: optionalSetting(
     'STRIPE_KEY',
     '',

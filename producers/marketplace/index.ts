@@ -8,6 +8,9 @@ import { onReviewed } from './on-reviewed.ts'
 import { onVerdict } from './on-verdict.ts'
 import { packageRoutes } from './packages.ts'
 import { recordRoutes } from './record/routes.ts'
+import { onAnalyzerChanged } from './rescans/on-analyzer-changed.ts'
+import { onRescanned } from './rescans/on-rescanned.ts'
+import { rescanRoutes } from './rescans/rescan-routes.ts'
 import { reviewRoutes } from './reviews.ts'
 import { readAllKeys } from './signers.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
@@ -18,6 +21,7 @@ import { withdrawalRoutes } from './withdrawals.ts'
 export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[] => [
   uploadRoute(deps, readAllKeys(allTenants)),
   ...packageRoutes(deps),
+  ...rescanRoutes(deps),
   ...reviewRoutes(deps),
   ...withdrawalRoutes(deps),
   ...signingKeyRoutes(deps),
@@ -30,4 +34,6 @@ export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[
 export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>): Handler[] => [
   onVerdict(now),
   onReviewed(now),
+  onAnalyzerChanged(now),
+  onRescanned(now),
 ]

@@ -2,7 +2,7 @@
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
  * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, giving
  * credit for them, deducting from prepaid credits, metering to AWS, telling usage to meters of Stripe, rebuilding a
- * projection, or replaying an issued month.
+ * projection, replaying an issued month, or judging stored packages anew.
  */
 export type Drive =
   | 'usage'
@@ -18,6 +18,7 @@ export type Drive =
   | 'stripe-meters'
   | 'rebuild'
   | 'rerating'
+  | 'rescans'
 export type Point = {
   name: string
   drive: Drive
@@ -90,6 +91,7 @@ export const points: readonly Point[] = [
   { name: 'quarantine.after-row', drive: 'withdrawals' },
   { name: 'quarantine.after-decision', drive: 'withdrawals' },
   { name: 'quarantine.after-commit', drive: 'withdrawals' },
+  { name: 'rescan.before-commit', drive: 'rescans' },
   { name: 'replay.before-commit', drive: 'rebuild' },
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },

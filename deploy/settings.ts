@@ -159,6 +159,11 @@ export const settingDefinitions = {
     'off',
     'on, for development: webhooks may be plain http and on this machine or a private network; off: https on the public Internet only',
   ),
+  rescansPerMinute: countSetting(
+    'ATOM_RESCANS_PER_MINUTE',
+    '120',
+    'Stored packages that are judged anew in a minute after the rule set or the model changed; 0: none, they wait',
+  ),
   stripeKey: optionalSetting(
     'STRIPE_KEY',
     '',

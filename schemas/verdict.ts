@@ -77,6 +77,10 @@ export const VerdictCheck = Type.Object(
     name: Type.String({ minLength: 1, maxLength: 64 }),
     version: Type.String({ minLength: 1, maxLength: 64 }),
     status: Type.Union([Type.Literal('ran'), Type.Literal('failed'), Type.Literal('unavailable')]),
+    /** What it looked at. */
+    on: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    /** Why it did not run, or who ran it. */
+    detail: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
   },
   closed,
 )

@@ -16,6 +16,9 @@ import { suspensionRoutes } from './orgs/suspensions.ts'
 import { packageRoutes } from './packages.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
+import { onAnalyzerChanged } from './rescans/on-analyzer-changed.ts'
+import { onRescanned } from './rescans/on-rescanned.ts'
+import { rescanRoutes } from './rescans/rescan-routes.ts'
 import { placeInQueue } from './review/queue.ts'
 import { reviewRoutes } from './review/routes.ts'
 import { readAllKeys } from './signers.ts'
@@ -36,6 +39,7 @@ export const marketplaceRoutes = (
   ...nameRoutes(deps),
   ...packageRoutes(deps, downloads, placeInQueue(allTenants)),
   downloadsRoute(deps),
+  ...rescanRoutes(deps),
   ...reviewRoutes(deps),
   ...policyRoutes(),
   ...withdrawalRoutes(deps),
@@ -52,4 +56,6 @@ export const marketplaceRoutes = (
 export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>): Handler[] => [
   onVerdict(now),
   onReviewed(now),
+  onAnalyzerChanged(now),
+  onRescanned(now),
 ]

@@ -10,6 +10,7 @@ import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { rerating } from './reratings.ts'
+import { rescanning } from './rescans.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
 import { telling } from './stripe-meters.ts'
 import { deducting } from './wallets.ts'
@@ -51,6 +52,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   rebuild: (stage) => rebuilding(stage),
   rerating: (stage) => rerating(stage),
   webhooks: (stage) => calling(stage),
+  rescans: (stage) => rescanning(stage),
 }
 
 function usage(stage: Stage): Driving {

@@ -17,6 +17,8 @@ export type CatalogWorld = { service: TestService; token: string; owner: Db; clo
 export const PUBLISHERS = 200
 /** Versions of a name. */
 const PER_NAME = 10
+/** Filling is a few statements of minutes each. */
+const FILL_MS = 900_000
 
 /** The marketplace's calls on a database with that many versions, of 200 publishers, as one of them sees them. */
 export async function openCatalogWorld(versions: number): Promise<CatalogWorld> {
@@ -27,7 +29,7 @@ export async function openCatalogWorld(versions: number): Promise<CatalogWorld> 
   await migrate(server, migrationsFolder)
   const pools = new Map<string, Db>()
   const as = (role: string): Db => {
-    const pool = pools.get(role) ?? openDb(server, role, 8)
+    const pool = pools.get(role) ?? openDb(server, role, 8, FILL_MS)
     pools.set(role, pool)
     return pool
   }

@@ -6,12 +6,17 @@ import { packageBytes } from '../support/packages.ts'
 import { envelopeBundle, messageBundle, signWith } from '../support/signed-forms.ts'
 import { catalog } from './catalog.ts'
 import { type Bench, type Figure, median } from './measure.ts'
+import { uploads } from './uploads.ts'
 
 const ROUNDS = 5
 const TIMES = 2_000
 
 /** Trust, the catalog, and a running system under uploads, hostile ones included. */
-export const marketplace: Bench = async (say, short) => [...(await verification(say)), ...(await catalog(say, short))]
+export const marketplace: Bench = async (say, short) => [
+  ...(await verification(say)),
+  ...(await catalog(say, short)),
+  ...(await uploads(say, short)),
+]
 
 /** Verification of signatures by a registered key: what forms and rules cost on top of the arithmetic itself. */
 async function verification(say: (text: string) => void): Promise<Figure[]> {

@@ -9,6 +9,7 @@ import { onVerdict } from './on-verdict.ts'
 import { packageRoutes } from './packages.ts'
 import { recordRoutes } from './record/routes.ts'
 import { reviewRoutes } from './reviews.ts'
+import { revokedSignerRoutes } from './revoked-signers.ts'
 import { readAllKeys } from './signers.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
 import { uploadRoute } from './upload.ts'
@@ -24,6 +25,7 @@ export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[
   ...identityRoutes(deps),
   ...apiKeyRoutes(deps),
   ...recordRoutes(deps),
+  ...revokedSignerRoutes(deps),
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */

@@ -27,7 +27,9 @@ describe('sdk/typescript signatures', () => {
       const { privateKey, publicKey } = generate()
       const made = await signatureFor(join(folder.path, 'absent.json'), bytes, keyFile('key.pem', privateKey))
       if (!('signature' in made)) throw new Error('expected a detached signature')
-      expect(verify(name === 'Ed25519' ? null : 'sha256', bytes, publicKey, Buffer.from(made.signature, 'base64'))).to.equal(true)
+      expect(
+        verify(name === 'Ed25519' ? null : 'sha256', bytes, publicKey, Buffer.from(made.signature, 'base64')),
+      ).to.equal(true)
       const registered = readPublicKey(publicKey.export({ type: 'spki', format: 'pem' }).toString())
       expect(signedBy(registered, bytes, Buffer.from(made.signature, 'base64')), 'as the registry does').to.equal(true)
       const spki = publicKey.export({ type: 'spki', format: 'der' })

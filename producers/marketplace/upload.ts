@@ -55,6 +55,7 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     const { org, bytes, wpk, mediaType, signature, now, call } = upload
     const { name, version, description, tags } = wpk.metadata
     await claimName(tx, org, name, now)
+    fault('upload.after-name')
     const existing = await row<VersionRow>(
       tx,
       `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,

@@ -63,6 +63,7 @@ export function uploadRoute(
     const { org, bytes, wpk, mediaType, signature, now, call } = upload
     const { name, version, description, tags } = wpk.metadata
     const { visibility, claimed } = await claimName(tx, { org, name, visibility: upload.visibility, now })
+    fault('upload.after-name')
     const existing = await row<VersionRow>(
       tx,
       `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,

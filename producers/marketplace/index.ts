@@ -7,6 +7,7 @@ import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
 import { onVerdict } from './on-verdict.ts'
 import { packageRoutes } from './packages.ts'
+import type { PolicyDocument } from './policy/policy-document.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
 import { placeInQueue } from './review/queue.ts'
@@ -30,7 +31,7 @@ export const marketplaceRoutes = (deps: MarketplaceDeps, allTenants: Db): Route[
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */
-export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>): Handler[] => [
-  onVerdict(now),
+export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>, policy?: PolicyDocument): Handler[] => [
+  onVerdict(now, policy),
   onReviewed(now),
 ]

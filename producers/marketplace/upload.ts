@@ -11,6 +11,7 @@ import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
 import type { PlaceOf } from './review/queue.ts'
+import { predecessorOf, supersede } from './review/supersede.ts'
 import { signersOf } from './signers.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
@@ -68,14 +69,16 @@ export function uploadRoute(
     if (existing?.digest === digestOf(bytes)) return { version: existing, created: false }
     if (existing)
       throw marketplaceError('version_exists', `${name}@${version} exists with other bytes; raise the version`)
+    const before = await predecessorOf(tx, org, name)
     const digest = await storeArtifact(tx, org, bytes, now)
     fault('upload.after-artifact')
     const due = new Date(now.getTime() + deps.reviewTargetHours * 3_600_000)
     const stored = await row<VersionRow>(
       tx,
       `insert into marketplace.versions (org, id, name, version, digest, media_type, description, tags, safety_mode,
-         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
+         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at,
+         thread_id, resubmission_of)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
       [
         org,
         uuidv7(),
@@ -94,6 +97,8 @@ export function uploadRoute(
         signature.signedAt,
         now,
         due,
+        before.thread_id,
+        before.resubmission_of,
       ],
     )
     const created = stored as VersionRow
@@ -104,6 +109,7 @@ export function uploadRoute(
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])
+    await supersede(tx, before.open, { version, principal: call.principal, now, traceparent: call.traceparent })
     fault('upload.before-commit')
     return { version: created, created: true }
   }

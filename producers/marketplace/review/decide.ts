@@ -52,7 +52,9 @@ export function decideRoute(deps: MarketplaceDeps): Route {
     const review = { ...given, justification: justificationOf(given, version) }
     if (given.accept && given.decision !== 'approve') throw acceptedWithout(given.decision)
     const me = actorOf(call.principal)
-    const { by, needed } = (await approvalsOf(tx, [version])).get(version.id) as Approvals
+    const { by, needed: byFindings } = (await approvalsOf(tx, [version])).get(version.id) as Approvals
+    // To accept a critical finding for later versions always takes two, whatever this version takes.
+    const needed = acceptsCritical(version, given.accept) ? currentPolicy.approvals.needed_for_critical : byFindings
     // Said twice, an approval counts once, also when somebody else holds the item by now.
     if (review.decision === 'approve' && version.status === 'in_review' && by.includes(me)) {
       await acceptFindings(tx, version, given.accept ?? [], me, now)
@@ -80,6 +82,11 @@ export function decideRoute(deps: MarketplaceDeps): Route {
     handle,
   }
 }
+
+const acceptsCritical = ({ verdict }: VersionRow, accept: readonly Acceptance[] = []): boolean =>
+  verdict?.violations.some(
+    ({ severity, fingerprint }) => severity === 'critical' && accept.some((one) => one.fingerprint === fingerprint),
+  ) ?? false
 
 const acceptedWithout = (decision: string) =>
   httpError('body_malformed', `/accept goes with approve, not with ${decision}`, {

@@ -9,6 +9,7 @@ import { SOURCE } from './deps.ts'
 import { mayBecome } from './lifecycle.ts'
 import { decideByPolicy } from './policy/decide-by-policy.ts'
 import { currentPolicy, type PolicyDocument } from './policy/policy-document.ts'
+import { waitsForKey } from './record/publish-waiting.ts'
 import { recordDecision } from './review/decisions.ts'
 import { lastApproved } from './review/last-approved.ts'
 import { acceptedFindings } from './review/overrides.ts'
@@ -33,17 +34,18 @@ export const onVerdict = (now: Clock, policy: PolicyDocument = currentPolicy): H
       const approved = await lastApproved(tx, current)
       const at = now()
       const decision = decideByPolicy(verdict, current.safety_mode, approved && approvedOf(approved), {
-        signerFault: await signerFault(tx, current),
+        signerFault: current.publisher_suspended ? 'its publisher is suspended' : await signerFault(tx, current),
         accepted: await acceptedFindings(tx, current, at),
         policy,
       })
       const { outcome, reason } = decision
-      const status = STATUS_OF[outcome]
+      const waits = outcome === 'publish' && (await waitsForKey(tx, current, at))
+      const status = waits ? 'approved' : STATUS_OF[outcome]
       await execute(
         tx,
         `update marketplace.versions set status = ?, reason = ?, verdict = ?, risk_score = ?, published_at = ?
          where org = ? and id = ?`,
-        [status, reason, JSON.stringify(verdict), verdict.risk_score, outcome === 'publish' ? at : null, org, id],
+        [status, reason, JSON.stringify(verdict), verdict.risk_score, status === 'published' ? at : null, org, id],
       )
       if (outcome === 'review') return ok()
       await recordDecision(tx, {
@@ -60,6 +62,7 @@ export const onVerdict = (now: Clock, policy: PolicyDocument = currentPolicy): H
       const about = { source: SOURCE, now: at, subject: name, causedBy: event }
       if (outcome === 'reject')
         return ok(emit(wpkRejected, wpkRejected.create({ id, org, name, version, digest, reason }, about)))
+      if (waits) return ok()
       const published = wpkPublished.create(
         { id, org, name, version, digest, published_at: at.toISOString(), approver: SOURCE },
         about,

@@ -2,12 +2,13 @@ import { uuidv7 } from 'uuidv7'
 import { digestOf, storeArtifact } from '../../platform/artifacts.ts'
 import { scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
-import { execute, row, type Tx } from '../../platform/db.ts'
+import { row, type Tx } from '../../platform/db.ts'
 import { parseDocument } from '../../platform/document.ts'
 import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
+import { claimName } from './catalog/claim-name.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
 import type { PlaceOf } from './review/queue.ts'
@@ -15,7 +16,7 @@ import { predecessorOf, supersede } from './review/supersede.ts'
 import { signersOf } from './signers.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
-import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload } from './upload-body.ts'
+import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload, type Upload } from './upload-body.ts'
 import { columns, standingOf, threadOf, type VersionRow } from './version-row.ts'
 
 /**
@@ -30,7 +31,7 @@ export function uploadRoute(
   async function handle(call: Call): Promise<Answer> {
     const { org } = call.principal
     const scope = scopeOf(call.principal)
-    const { bytes, mediaType, signed } = await readUpload(call)
+    const { bytes, mediaType, signed, visibility } = await readUpload(call)
     const now = deps.now()
     const own = await deps.db.transaction((tx) => signersOf(tx, org), { scope })
     const signers = { ...own, foreign: foreignKeys }
@@ -39,7 +40,7 @@ export function uploadRoute(
     const { name } = wpk.metadata
     const locks = [keyLock(wpkSubmitted.topic, name)]
     const { version, created } = await deps.db.transaction(
-      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call }),
+      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call, visibility }),
       { scope, locks },
     )
     fault('upload.after-commit')
@@ -55,12 +56,13 @@ export function uploadRoute(
     signature: VerifiedSignature
     now: Date
     call: Call
+    visibility: Upload['visibility']
   }
 
   async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
     const { org, bytes, wpk, mediaType, signature, now, call } = upload
     const { name, version, description, tags } = wpk.metadata
-    await claimName(tx, org, name, now)
+    const visibility = await claimName(tx, { org, name, visibility: upload.visibility, now })
     const existing = await row<VersionRow>(
       tx,
       `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,
@@ -69,6 +71,8 @@ export function uploadRoute(
     if (existing?.digest === digestOf(bytes)) return { version: existing, created: false }
     if (existing)
       throw marketplaceError('version_exists', `${name}@${version} exists with other bytes; raise the version`)
+    if (upload.visibility !== undefined && upload.visibility !== visibility)
+      throw marketplaceError('visibility_differs', `${name} is ${visibility}; change that with a call of its own`)
     const before = await predecessorOf(tx, org, name)
     const digest = await storeArtifact(tx, org, bytes, now)
     fault('upload.after-artifact')
@@ -76,9 +80,9 @@ export function uploadRoute(
     const stored = await row<VersionRow>(
       tx,
       `insert into marketplace.versions (org, id, name, version, digest, media_type, description, tags, safety_mode,
-         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at,
+         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at, visibility,
          thread_id, resubmission_of)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
       [
         org,
         uuidv7(),
@@ -97,6 +101,7 @@ export function uploadRoute(
         signature.signedAt,
         now,
         due,
+        visibility,
         before.thread_id,
         before.resubmission_of,
       ],
@@ -134,17 +139,6 @@ function readWpk(bytes: Buffer, mediaType: string | undefined): { wpk: Wpk; form
   const first = errors[0]
   if (first) throw marketplaceError('wpk_malformed', `${first.pointer || 'the document'} ${first.detail}`, { errors })
   return { wpk: parsed.value as Wpk, format: parsed.format }
-}
-
-async function claimName(tx: Tx, org: string, name: string, now: Date): Promise<void> {
-  await execute(
-    tx,
-    'insert into marketplace.names (name, org, created_at) values (?, ?, ?) on conflict (name) do nothing',
-    [name, org, now],
-  )
-  // Row security hides another owner's row, so "not there after inserting" means "somebody else's".
-  const owned = await row(tx, 'select 1 from marketplace.names where name = ? and org = ?', [name, org])
-  if (!owned) throw marketplaceError('name_taken', `the name ${name} belongs to another organisation`)
 }
 
 const answerOf = (version: VersionRow, publicUrl: string, place: number | null) => ({

@@ -65,6 +65,8 @@ export function decideRoute(deps: MarketplaceDeps): Route {
     if (review.decision !== 'approve') return settle(made, [])
     const revoked = await signerFault(tx, version)
     if (revoked !== null) throw marketplaceError('signer_revoked', revoked)
+    if (version.publisher_suspended)
+      throw marketplaceError('publisher_suspended', 'nothing of a suspended organisation is published')
     await acceptFindings(tx, version, given.accept ?? [], me, now)
     if (by.length + 1 >= needed) {
       await confirmFindings(tx, version, given.accept ?? [], me, now)

@@ -5,14 +5,13 @@ import { columns, type VersionRow } from '../version-row.ts'
 export async function lastApproved(tx: Tx, { org, name, id }: VersionRow): Promise<VersionRow | null> {
   const found = await row<VersionRow>(
     tx,
-    `select ${qualified} from marketplace.decisions d
-     join marketplace.versions v on v.org = d.org and v.id = d.version_id
-     where d.org = ? and v.name = ? and v.id <> ? and d.decision = 'approve' and d.approver_kind = 'person'
-       and v.status <> 'blocked'
-     order by d.decided_at desc, d.id desc limit 1`,
+    `select ${columns} from marketplace.versions where (org, id) = (
+       select d.org, d.version_id from marketplace.decisions d
+       join marketplace.versions v on v.org = d.org and v.id = d.version_id
+       where d.org = ? and v.name = ? and v.id <> ? and d.decision = 'approve' and d.approver_kind = 'person'
+         and v.status <> 'blocked'
+       order by d.decided_at desc, d.id desc limit 1)`,
     [org, name, id],
   )
   return found ?? null
 }
-
-const qualified = columns.replaceAll(/\b[a-z_]+\b/g, 'v.$&')

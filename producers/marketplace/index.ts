@@ -14,6 +14,7 @@ import { memberRoutes } from './orgs/members.ts'
 import { organisationRoutes } from './orgs/organisations.ts'
 import { suspensionRoutes } from './orgs/suspensions.ts'
 import { packageRoutes } from './packages.ts'
+import type { PolicyDocument } from './policy/policy-document.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
 import { onAnalyzerChanged } from './rescans/on-analyzer-changed.ts'
@@ -55,8 +56,8 @@ export const marketplaceRoutes = (
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */
-export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>): Handler[] => [
-  onVerdict(now),
+export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>, policy?: PolicyDocument): Handler[] => [
+  onVerdict(now, policy),
   onReviewed(now),
   onAnalyzerChanged(now),
   onRescanned(now),

@@ -1,12 +1,6 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { expect } from 'chai'
-import {
-  eventually,
-  freshHome,
-  type Home,
-  type RunningSystem,
-  request,
-  startSystem,
-} from '../../reports/running-system.ts'
+import { checkout, eventually, freshHome, type Home, portSettings, request } from '../../reports/running-system.ts'
 import { issuerKey, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.ts'
 
 type Body = { code: string; roles: string[]; key: string; checks: { name: string; status: string; detail: string }[] }
@@ -15,19 +9,39 @@ describe('an installation whose people sign in through an OIDC issuer', function
   this.timeout(120_000)
   let issuer: OidcIssuer
   let home: Home
-  let system: RunningSystem
+  let child: ChildProcess
+  let said = ''
   before(async () => {
     issuer = await startOidcIssuer(() => new Date(), await issuerKey('one', 'RS256'))
     home = await freshHome()
-    const oidc = {
+    const env = {
+      ...process.env,
+      ...portSettings(home),
+      ATOM_HOME: home.folder,
       ATOM_OIDC_ISSUER: issuer.url,
       ATOM_OIDC_AUDIENCE: 'atom-api',
       ATOM_OIDC_ADMIN: 'email:root@example.com',
+      ATOM_OPERATOR_ORG: 'initech',
     }
-    system = await startSystem(home, { ...oidc, ATOM_OPERATOR_ORG: 'initech', ATOM_DEMO: 'auto' })
+    child = spawn(process.execPath, ['--import', 'tsx', 'main.ts', 'marketplace', 'billing'], { cwd: checkout, env })
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += chunk))
+    const healthy = (name: 'marketplace' | 'billing') =>
+      request('GET', `${home.urls[name]}/health`).then(
+        ({ status }) => status,
+        () => 0,
+      )
+    for (const name of ['marketplace', 'billing'] as const)
+      await eventually(
+        () => healthy(name),
+        (status) => status === 200 || child.exitCode !== null,
+        90_000,
+      )
+    expect(child.exitCode, said).to.equal(null)
   })
   after(async () => {
-    await system?.stop()
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGTERM')
+    await ended
     await home.remove()
     await issuer.close()
   })

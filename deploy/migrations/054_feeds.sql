@@ -88,6 +88,13 @@ create table feeds.webhook_secrets (
 create unique index webhook_secrets_newest on feeds.webhook_secrets (webhook_id) where expires_at is null;
 comment on table feeds.webhook_secrets is 'sealed secrets that calls of webhooks are signed with [account]';
 
+-- What seals them where no key is given by a setting.
+create table feeds.seal_key (
+  one boolean primary key default true check (one),
+  key bytea not null check (length(key) = 32)
+);
+comment on table feeds.seal_key is 'key that secrets of webhooks are sealed with by default [configuration]';
+
 create table feeds.deliveries (
   org text not null,
   webhook_id uuid not null,
@@ -159,6 +166,7 @@ grant update (state, attempts_before, next_attempt_at, ended_at, last_error) on 
 grant select on feeds.attempts to atom_app;
 
 grant select on feeds.sequence, feeds.webhooks, feeds.webhook_secrets to atom_feeds;
+grant select, insert on feeds.seal_key to atom_feeds;
 grant update (last, removed) on feeds.sequence to atom_feeds;
 grant select, insert, delete on feeds.events to atom_feeds;
 grant update (state, disabled_reason, disabled_at, failing_since) on feeds.webhooks to atom_feeds;

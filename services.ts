@@ -3,8 +3,9 @@ import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
 import { openFeeds } from './consumers/feeds/index.ts'
 import { feedHandlers } from './consumers/feeds/on-told-event.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
+import { governanceHandlers } from './consumers/governance/index.ts'
 import { modelCheck } from './consumers/governance/model-check.ts'
-import { onSubmitted } from './consumers/governance/on-submitted.ts'
+import { announceAnalyzer } from './consumers/governance/rescans/announce-analyzer.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
 import { expireCredits } from './consumers/metering/credits/end-credit.ts'
 import { measureCredits } from './consumers/metering/credits/measure-credits.ts'
@@ -55,8 +56,10 @@ import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
+import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
+import { startRescans } from './producers/marketplace/rescans/start-rescans.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
@@ -81,7 +84,6 @@ export type Shared = {
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
 
 const REFRESH_MS = 500
-const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
 const STOP_GRACE_MS = 500
@@ -100,7 +102,7 @@ export type HandlerDeps = { metrics: Metrics; db: Db; analyzer: Analyzer }
 /** Every consumer group with its handlers: what runs, and what the reference pages say of who reads what. */
 export const consumerGroups = {
   marketplace: () => marketplaceHandlers({ now }),
-  governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => [onSubmitted({ db, analyzer, now })],
+  governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => governanceHandlers({ db, analyzer, now }),
   metering: ({ metrics }: Pick<HandlerDeps, 'metrics'>) => meteringHandlers(metrics, { now }),
   analytics: () => analyticsHandlers(),
   feeds: () => feedHandlers({ now }),
@@ -129,16 +131,15 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { settings, pool, bus, urlOf } = shared
     const consuming = await consume(shared, 'marketplace', consumerGroups.marketplace())
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
-    periodically(shared, 'versions without a verdict', MINUTE_MS, () =>
-      queueUnanswered(pool('atom_marketplace'), now()),
-    )
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
-    const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
-    periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
+    periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
+    const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
+    startRescans({ ...shared, db: allTenants, now })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)
-    const routes = [...marketplaceRoutes(deps, allTenants), ...feeds.routes]
+    const downloads = openDownloads({ ...shared, db: allTenants, now })
+    const routes = [...marketplaceRoutes(deps, allTenants, downloads), ...feeds.routes]
     return { routes, checks: [lagCheck('consumer', consuming), ...trust.checks, ...feeds.checks] }
   },
 
@@ -182,6 +183,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     shared.lifecycle.onClose('analyzer', analyzer.close)
     const db = shared.pool('atom_governance')
     const consuming = await consume(shared, 'governance', consumerGroups.governance({ db, analyzer }))
+    await announceAnalyzer({ db, analyzer, now, wake: shared.bus.wake })
     return { routes: governanceRoutes(analyzer), checks: [lagCheck('consumer', consuming), modelCheck(analyzer)] }
   },
 

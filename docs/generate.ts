@@ -11,6 +11,7 @@ import { settingDefinitions } from '../deploy/settings.ts'
 import { authError } from '../platform/auth/errors.ts'
 import type { ErrorDefinition } from '../platform/errors.ts'
 import { httpError } from '../platform/http/errors.ts'
+import { keyError } from '../platform/keys/errors.ts'
 import { envExample } from '../platform/settings.ts'
 import { dataError } from '../producers/data/errors.ts'
 import { marketplaceError } from '../producers/marketplace/errors.ts'
@@ -53,7 +54,7 @@ function settingsPage(): string {
 function errorsPage(): string {
   const rooms: [string, Record<string, ErrorDefinition>][] = [
     ['every service', { ...authError.definitions, ...httpError.definitions }],
-    ['marketplace', marketplaceError.definitions],
+    ['marketplace', { ...marketplaceError.definitions, ...keyError.definitions }],
     ['governance', governanceError.definitions],
     ['usage', usageError.definitions],
     ['billing', { ...billingError.definitions, ...creditError.definitions, ...paymentError.definitions }],

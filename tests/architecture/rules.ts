@@ -35,7 +35,7 @@ const DOORS: readonly { vendor: RegExp; doors: readonly string[] }[] = [
   { vendor: /^prom-client$/, doors: ['platform/metrics.ts'] },
   { vendor: /^pino$/, doors: ['platform/log.ts'] },
   { vendor: /^express$/, doors: ['platform/http/service.ts', 'portal/pages.ts'] },
-  { vendor: /^jose$/, doors: ['platform/auth/tokens.ts'] },
+  { vendor: /^jose$/, doors: ['platform/auth/tokens.ts', 'platform/auth/oidc.ts', 'platform/auth/issuer-keys.ts'] },
   { vendor: /^@?sigstore$|^@sigstore\//, doors: ['producers/marketplace/trust/'] },
   { vendor: /^pdfkit$/, doors: ['consumers/metering/invoice-pdf.ts'] },
   { vendor: /^onnxruntime-node$/, doors: ['consumers/governance/model.ts'] },

@@ -4,11 +4,13 @@ import { crediting } from './credits.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
+import { suspending } from './organisations.ts'
 import { approvePackage, packagesFound, uploadPackage } from './packages.ts'
 import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { rerating } from './reratings.ts'
+import { rescanning } from './rescans.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
 import { telling } from './stripe-meters.ts'
 import { deducting } from './wallets.ts'
@@ -40,6 +42,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   packages: (stage) => packages(stage),
   reviews: (stage) => reviews(stage),
   withdrawals: (stage) => withdrawing(stage),
+  orgs: (stage) => suspending(stage),
   issue: (stage) => issuing(stage),
   payments: (stage) => collecting(stage),
   credits: (stage) => crediting(stage),
@@ -49,6 +52,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   rebuild: (stage) => rebuilding(stage),
   rerating: (stage) => rerating(stage),
   webhooks: (stage) => calling(stage),
+  rescans: (stage) => rescanning(stage),
 }
 
 function usage(stage: Stage): Driving {

@@ -79,7 +79,9 @@ describe('schemas: events', () => {
     const submitted = eventTypes[0] as (typeof eventTypes)[0]
     const version = `1.0.0-${'a'.repeat(122)}`
     expect(version).to.have.length(128)
-    for (const definition of eventTypes.filter(({ topic }) => topic === topics.wpk))
+    const ofPackages = eventTypes.filter(({ topic, example }) => topic === topics.wpk && 'name' in (example as object))
+    expect(ofPackages).to.have.length.above(5)
+    for (const definition of ofPackages)
       expect(
         definition.problem({ ...(definition.example as object), name: 'n'.repeat(128), version }),
         definition.type,

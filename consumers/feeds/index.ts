@@ -1,10 +1,13 @@
+import type { Handler } from '../../platform/bus/runner.ts'
 import type { Route } from '../../platform/http/route.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { FeedDeps } from './deps.ts'
 import { expireFeed } from './expire-feed.ts'
 import { feedRoute } from './feed-route.ts'
+import { toldHandlers } from './on-told-event.ts'
 import { deliveryRoutes } from './webhooks/delivery-routes.ts'
 import { measureWebhooks } from './webhooks/measure-webhooks.ts'
+import { standingHandlers } from './webhooks/on-org-standing.ts'
 import { openBox } from './webhooks/open-box.ts'
 import { openSender } from './webhooks/sender.ts'
 import { webhookRoutes } from './webhooks/webhook-routes.ts'
@@ -42,6 +45,12 @@ export async function openFeeds(options: Options): Promise<Feeds> {
     stop: sender.stop,
   }
 }
+
+/** What the feed reacts to, as the consumer group `feeds`. */
+export const feedHandlers = ({ now }: Pick<FeedDeps, 'now'>): Handler[] => [
+  ...toldHandlers({ now }),
+  ...standingHandlers(),
+]
 
 export const feedRoutes = (deps: FeedDeps): Route[] => [
   feedRoute(deps),

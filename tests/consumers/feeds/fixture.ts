@@ -1,6 +1,5 @@
 import type { FeedDeps } from '../../../consumers/feeds/deps.ts'
-import { feedRoutes } from '../../../consumers/feeds/index.ts'
-import { feedHandlers } from '../../../consumers/feeds/on-told-event.ts'
+import { feedHandlers, feedRoutes } from '../../../consumers/feeds/index.ts'
 import { openBox } from '../../../consumers/feeds/webhooks/open-box.ts'
 import { openSender, type Sender } from '../../../consumers/feeds/webhooks/sender.ts'
 import type { ApiScope, Role } from '../../../platform/auth/principal.ts'

@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
-import { openFeeds } from './consumers/feeds/index.ts'
-import { feedHandlers } from './consumers/feeds/on-told-event.ts'
+import { feedHandlers, openFeeds } from './consumers/feeds/index.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { governanceHandlers } from './consumers/governance/index.ts'
 import { modelCheck } from './consumers/governance/model-check.ts'

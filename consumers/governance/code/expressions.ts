@@ -107,7 +107,7 @@ export function primary(r: Reader): Value {
   }
   if (first.type === 'number') {
     r.at += 1
-    return literal(first.text)
+    return postfix(r, literal(first.text), first, '')
   }
   if (first.type === 'name') {
     r.at += 1

@@ -161,6 +161,7 @@ export function codeFlow(
         .find((one) => fetchedFiles.has(one))
       if (file !== undefined) runs.push({ how: 'fetched', host: fetchedFiles.get(file) ?? '', call })
       else if (program?.fetched != null && !program.mixed) runs.push({ how: 'fetched', host: program.fetched, call })
+      else if (program?.decoded === true && !program.mixed) runs.push({ how: 'decoded', host: '', call })
     }
     const asks = ASKS.test(name)
     if (!asks && !SENDS.test(name)) return

@@ -89,10 +89,10 @@ function isOperator(r: Reader, { type, text }: Token): boolean {
 
 /** Two values put together: a text when both are. */
 export function plus(left: Value, right: Value, between = ''): Value {
-  const made = madeOf([left, right])
+  const made = { ...madeOf([left, right]), path: between === '' ? null : left.path, hint: left.text ?? left.hint }
   if (left.text !== null && right.text !== null && left.text.length + right.text.length < 50_000)
     return { ...made, text: left.text + between + right.text, mixed: false }
-  return { ...made, hint: left.text ?? left.hint }
+  return made
 }
 
 /** Reads one value with everything that is asked of it: members, indexes, calls. */
@@ -136,7 +136,9 @@ export function primary(r: Reader): Value {
   r.at += 1
   if (!powershell || !/^[&.]$/.test(first.text) || r.depth >= MOST_DEPTH) return unknown()
   // `& $command` and `. file`
+  r.depth += 1
   const callee = primary(r)
+  r.depth -= 1
   return callee.text === null ? callee : commandAt(r, canonical(r, callee.text), first.start)
 }
 
@@ -209,8 +211,8 @@ function memberOf(r: Reader, value: Value, member: string, first: Token): Value 
 }
 
 function subscript(r: Reader): Value {
-  if (is(r, ':') && is(r, ':', 1)) {
-    const backwards = is(r, '-', 2) && tokenAt(r, 3)?.text === '1'
+  if (is(r, '::')) {
+    const backwards = is(r, '-', 1) && tokenAt(r, 2)?.text === '1'
     while (more(r) && !is(r, ']')) r.at += 1
     r.at += 1
     return backwards ? literal('::-1') : unknown()

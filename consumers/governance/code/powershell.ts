@@ -30,7 +30,7 @@ export function commandAt(r: Reader, name: string, start: number, input: Value |
       r.at += 1
       continue
     }
-    const value = word !== null && !word.startsWith('$') ? bare(r) : primary(r)
+    const value = (word !== null && !word.startsWith('$')) || startsPath(r) ? bare(r) : primary(r)
     if (r.at === before) r.at += 1
     if (flag !== null) given.set(flag, value)
     else args.push(value)
@@ -45,6 +45,9 @@ export function commandAt(r: Reader, name: string, start: number, input: Value |
   }
   return answerOf(r, { name, args, named: given, receiver: input, start, end: endBefore(r) })
 }
+
+const startsPath = (r: Reader): boolean =>
+  tokenAt(r)?.type === 'sign' && /^[~./\\*%]$/.test(tokenAt(r)?.text ?? '') && tokenAt(r, 1)?.start === tokenAt(r)?.end
 
 /** A bare word of a command with the signs that belong to it: `C:\a\b.exe`, `https://x/y`. */
 function bare(r: Reader): Value {

@@ -98,19 +98,24 @@ function imports(r: Reader, kind: string): Value {
     while (!atEnd(r)) {
       const name = wordAt(r)
       const renamed = wordAt(r, 1) === 'as' ? wordAt(r, 2) : null
-      if (name !== null) r.known.set(renamed ?? name, named(canonical(r, `${module}.${name}`)))
+      if (name !== null) r.known.set(renamed ?? name, imported(r, `${module}.${name}`))
       r.at += renamed === null ? 1 : 3
     }
     return unknown()
   }
   for (let path = module; path !== ''; path = dotted(r)) {
     if (wordAt(r) === 'as') {
-      r.known.set(wordAt(r, 1) ?? '', named(canonical(r, path)))
+      r.known.set(wordAt(r, 1) ?? '', imported(r, path))
       r.at += 2
     }
     if (is(r, ',')) r.at += 1
   }
   return unknown()
+}
+
+function imported(r: Reader, name: string): Value {
+  const path = canonical(r, name)
+  return { ...named(path), ...r.hooks.onName?.(path, tokenAt(r)?.start ?? 0, tokenAt(r)?.end ?? 0) }
 }
 
 function dotted(r: Reader): string {
@@ -139,7 +144,7 @@ function importsOfNode(r: Reader): Value {
   }
   if (wordAt(r) === 'from') r.at += 1
   const module = tokenAt(r)?.type === 'text' ? (tokenAt(r)?.value ?? '') : ''
-  for (const [alias, part] of module === '' ? [] : bindings) r.known.set(alias, named(canonical(r, module + part)))
+  for (const [alias, part] of module === '' ? [] : bindings) r.known.set(alias, imported(r, module + part))
   return unknown()
 }
 

@@ -87,6 +87,7 @@ export function codeFlow(
       return { trace: source('the environment', start, end) }
     judge(call)
     keep(call)
+    if (/Path(?:\.home)?\(\)\.(?:read_\w{4,5}|open)$/.test(name)) return opened(call, receiver ?? undefined)
     if (OPENS.test(name) || READS.test(name)) return opened(call, first)
     if (startsProgram(call)) return { trace: printedBy(call) ?? null }
     if (FETCHES.test(name)) return { fetched: hostIn(call) ?? 'a host known when it runs', trace: null, secret: null }
@@ -182,10 +183,11 @@ export function codeFlow(
   return { calls, edits, sends, runs }
 }
 
+const OF_ASKER = /^(?:headers|auth|agent|method)$/
 const withoutHeaders = (value: Value): Value[] =>
-  value.named.size === 0
-    ? [value]
-    : [...value.named].filter(([field]) => !/^(?:headers|auth|agent|method)$/.test(field)).map(([, inner]) => inner)
+  [...value.named.keys()].some((field) => OF_ASKER.test(field))
+    ? [...value.items, ...[...value.named].filter(([field]) => !OF_ASKER.test(field)).map(([, inner]) => inner)]
+    : [value]
 
 function contentOf(values: readonly Value[]): { trace: Trace | null; secret: string | null; fetched: string | null } {
   const held = values.flatMap((value) => allIn(value))

@@ -205,7 +205,8 @@ function byPattern(fact: Fact, view: PackageView): Finding[] {
     const bulk = BULK_ENVIRONMENT.test(text) || SENSITIVE_PATH.test(text)
     if (bulk) return [leaves(fact, text, 'the environment or a credential file', severity, 'medium')]
     const collector = outside.some(({ to }) => to === 'collector')
-    if (ENV_SECRET.test(text))
+    // In code that was read, a secret in a header is a login and was not followed any further.
+    if (ENV_SECRET.test(text) && (calls === undefined || collector))
       return [leaves(fact, text, 'a secret variable', collector ? severity : 'medium', collector ? 'medium' : 'low')]
     // Who and where it runs, told to a chat or a service that hides its owner, is how malware reports in.
     if (IDENTITY.test(text) && outside.some(({ host, to }) => to === 'collector' || isCover(host)))

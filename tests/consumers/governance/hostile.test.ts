@@ -39,6 +39,8 @@ describe('a hostile document', () => {
 
   /** Judges it while five packages that were submitted are judged beside it. */
   async function round(content: Buffer): Promise<Round> {
+    // The round before may have cost a worker its life: what counts is not how long the next one takes to start.
+    await analyzer.analyze(bytesOf(packageWith([shell('make')])))
     const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
     delay.enable()
     const ranBefore = threadMs()

@@ -30,7 +30,9 @@ const RESOLUTION_MS = 5
 
 describe('a hostile document', () => {
   let analyzer: Analyzer
-  before(async () => {
+  before(async function () {
+    // A worker takes its time to start on a busy machine.
+    this.timeout(30_000)
     analyzer = await openAnalyzer()
   })
   after(() => analyzer.close())

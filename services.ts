@@ -1,5 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
+import { openFeeds } from './consumers/feeds/index.ts'
+import { feedHandlers } from './consumers/feeds/on-told-event.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { governanceHandlers } from './consumers/governance/index.ts'
 import { modelCheck } from './consumers/governance/model-check.ts'
@@ -27,6 +29,7 @@ import { sendMeterEvents } from './consumers/metering/payments/send-meter-events
 import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { stripeMeterRoutes } from './consumers/metering/payments/stripe-meter-routes.ts'
 import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
+import { ratingCheck } from './consumers/metering/rating-check.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import { expireReratings, measureDrift, replayNightly } from './consumers/metering/rerating/nightly.ts'
@@ -53,6 +56,7 @@ import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
+import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
 import { startRescans } from './producers/marketplace/rescans/start-rescans.ts'
@@ -80,7 +84,6 @@ export type Shared = {
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
 
 const REFRESH_MS = 500
-const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
 const STOP_GRACE_MS = 500
@@ -102,6 +105,7 @@ export const consumerGroups = {
   governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => governanceHandlers({ db, analyzer, now }),
   metering: ({ metrics }: Pick<HandlerDeps, 'metrics'>) => meteringHandlers(metrics, { now }),
   analytics: () => analyticsHandlers(),
+  feeds: () => feedHandlers({ now }),
 } as const satisfies Record<string, (deps: HandlerDeps) => readonly Handler[]>
 
 type GroupName = keyof typeof consumerGroups
@@ -127,16 +131,16 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { settings, pool, bus, urlOf } = shared
     const consuming = await consume(shared, 'marketplace', consumerGroups.marketplace())
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
-    periodically(shared, 'versions without a verdict', MINUTE_MS, () =>
-      queueUnanswered(pool('atom_marketplace'), now()),
-    )
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
-    const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
-    periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
+    periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
+    const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
     startRescans({ ...shared, db: allTenants, now })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
-    return { routes: marketplaceRoutes(deps, allTenants), checks: [lagCheck('consumer', consuming), ...trust.checks] }
+    const feeds = await startFeeds(shared)
+    const downloads = openDownloads({ ...shared, db: allTenants, now })
+    const routes = [...marketplaceRoutes(deps, allTenants, downloads), ...feeds.routes]
+    return { routes, checks: [lagCheck('consumer', consuming), ...trust.checks, ...feeds.checks] }
   },
 
   async billing(shared) {
@@ -229,6 +233,17 @@ function periodically({ log, lifecycle }: Shared, name: string, everyMs: number,
   lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
 }
 
+/** Tells organisations what happened: the feed, and calls of their webhooks. */
+async function startFeeds(shared: Shared): Promise<Part> {
+  const consuming = await consume(shared, 'feeds', consumerGroups.feeds())
+  const { settings, pool, log, metrics } = shared
+  const dbs = { db: pool('atom_app'), allOrgs: pool('atom_feeds') }
+  const feeds = await openFeeds({ ...settings, ...dbs, log, metrics, now, random: Math.random })
+  for (const { name, everyMs, work } of feeds.timers) periodically(shared, name, everyMs, work)
+  shared.lifecycle.onClose('calling of webhooks', feeds.stop)
+  return { routes: feeds.routes, checks: [lagCheck('feed', consuming)] }
+}
+
 /** Counts months again from the log for finance, and unless that is off of one tenant a day. */
 function replayInvoices(shared: Shared, deps: MeteringDeps): void {
   const { bus, lifecycle, metrics, settings } = shared
@@ -282,12 +297,3 @@ function startPayments(shared: Shared): Part {
   const routes = [...paymentRoutes(deps), ...stripeMeterRoutes(deps), ...awsRoutes(aws)]
   return { routes, checks: [paymentsCheck(deps), awsCheck(aws)] }
 }
-
-const ratingCheck = (failing: ReadonlyMap<string, string>): HealthCheck => ({
-  name: 'rating',
-  async run() {
-    if (failing.size === 0) return { status: 'ok' }
-    const detail = `${failing.size} tenant(s) cannot be rated; the log says why`
-    return { status: 'failed', code: 'rating_failed', detail }
-  },
-})

@@ -3,6 +3,8 @@ import { analyzerChanged } from './events/analyzer.changed.ts'
 import { creditNoteIssued } from './events/credit_note.issued.ts'
 import { invoiceIssued } from './events/invoice.issued.ts'
 import { invoiceUpdated } from './events/invoice.updated.ts'
+import { orgReactivated } from './events/org.reactivated.ts'
+import { orgSuspended } from './events/org.suspended.ts'
 import { paymentFailed } from './events/payment.failed.ts'
 import { paymentSucceeded } from './events/payment.succeeded.ts'
 import { rescanRequested } from './events/rescan.requested.ts'
@@ -36,4 +38,6 @@ export const eventTypes: readonly EventDefinition[] = [
   creditNoteIssued,
   paymentSucceeded,
   paymentFailed,
+  orgSuspended,
+  orgReactivated,
 ]

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { messageOf } from '../../platform/errors.ts'
-import type { Contribution, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
+import type { CapabilityDetail, Contribution, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
 import type { Wpk } from '../../schemas/wpk.ts'
 import { type Capability, capabilitiesOf } from './capabilities.ts'
+import { capabilityDetailsOf } from './capability-details.ts'
 import { featuresOf } from './features.ts'
 import type { LoadedModel } from './model.ts'
 import type { ModelCard } from './model-card.ts'
@@ -16,6 +17,7 @@ export type RuleResult = {
   violations: Violation[]
   checks: VerdictCheck[]
   capabilities: Capability[]
+  details: CapabilityDetail[]
   features: Float32Array
 }
 
@@ -40,7 +42,8 @@ export function runRules(wpk: Wpk): RuleResult {
       compare(a.fingerprint, b.fingerprint),
   )
   const capabilities = capabilitiesOf(view)
-  return { violations, checks, capabilities, features: featuresOf(view, violations, capabilities) }
+  const features = featuresOf(view, violations, capabilities)
+  return { violations, checks, capabilities, details: capabilityDetailsOf(view), features }
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
@@ -56,7 +59,7 @@ function collect(run: () => void): { status: VerdictCheck['status']; detail: str
 
 /** The verdict on a package: a pure function of its bytes, the rules and the model. */
 export async function judge(content: Uint8Array, wpk: Wpk, model: LoadedModel): Promise<Verdict> {
-  const { violations, checks, capabilities, features } = runRules(wpk)
+  const { violations, checks, capabilities, details, features } = runRules(wpk)
   const probability = model.usable ? await model.probability(features) : null
   const document: VerdictCheck = {
     name: 'document',
@@ -76,6 +79,7 @@ export async function judge(content: Uint8Array, wpk: Wpk, model: LoadedModel): 
     model: model.usable && probability !== null ? { version: model.card.version, sha256: model.card.sha256 } : null,
     checks: allChecks,
     ...(model.usable && probability !== null ? { contributions: contributionsOf(features, model.card) } : {}),
+    capability_details: details,
   }
 }
 

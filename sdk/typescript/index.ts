@@ -9,4 +9,5 @@ export { type ListOptions, listWorkflows, type WorkflowList, type WorkflowQuery 
 export { type PublishOptions, publishWPK } from './publish-wpk.ts'
 export { reportUsage } from './report-usage.ts'
 export { type VerifyOptions, verifyInclusion } from './verify-inclusion.ts'
+export { verifyWebhook, type WebhookEvent, type WebhookHeaders, type WebhookOptions } from './verify-webhook.ts'
 export { type WaitOptions, waitForStatus } from './wait-for-status.ts'

@@ -4,6 +4,7 @@ import { crediting } from './credits.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
+import { suspending } from './organisations.ts'
 import { approvePackage, packagesFound, uploadPackage } from './packages.ts'
 import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
@@ -13,6 +14,7 @@ import { rescanning } from './rescans.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
 import { telling } from './stripe-meters.ts'
 import { deducting } from './wallets.ts'
+import { calling } from './webhooks.ts'
 import { withdrawing } from './withdrawals.ts'
 import type { Running } from './world.ts'
 
@@ -40,6 +42,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   packages: (stage) => packages(stage),
   reviews: (stage) => reviews(stage),
   withdrawals: (stage) => withdrawing(stage),
+  orgs: (stage) => suspending(stage),
   issue: (stage) => issuing(stage),
   payments: (stage) => collecting(stage),
   credits: (stage) => crediting(stage),
@@ -48,6 +51,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   wallets: (stage) => deducting(stage),
   rebuild: (stage) => rebuilding(stage),
   rerating: (stage) => rerating(stage),
+  webhooks: (stage) => calling(stage),
   rescans: (stage) => rescanning(stage),
 }
 

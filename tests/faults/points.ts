@@ -1,8 +1,8 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, taking packages back, issuing invoices, collecting them, giving
+ * publication, the review of packages that wait for one, taking packages back, suspending organisations, issuing invoices, collecting them, giving
  * credit for them, deducting from prepaid credits, metering to AWS, telling usage to meters of Stripe, rebuilding a
- * projection, replaying an issued month, or judging stored packages anew.
+ * projection, replaying an issued month, calling webhooks, or judging stored packages anew.
  */
 export type Drive =
   | 'usage'
@@ -10,6 +10,7 @@ export type Drive =
   | 'packages'
   | 'reviews'
   | 'withdrawals'
+  | 'orgs'
   | 'issue'
   | 'payments'
   | 'credits'
@@ -18,6 +19,7 @@ export type Drive =
   | 'stripe-meters'
   | 'rebuild'
   | 'rerating'
+  | 'webhooks'
   | 'rescans'
 export type Point = {
   name: string
@@ -27,7 +29,7 @@ export type Point = {
   only?: 'embedded' | 'kafka'
 }
 
-const EVERY_GROUP = ['metering', 'governance', 'marketplace']
+const EVERY_GROUP = ['metering', 'governance', 'marketplace', 'feeds']
 
 /** Every place where the code calls `fault`; a test compares this list with the source. */
 export const points: readonly Point[] = [
@@ -79,6 +81,7 @@ export const points: readonly Point[] = [
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },
   { name: 'upload.after-commit', drive: 'packages' },
+  { name: 'record.after-signing', drive: 'packages' },
   { name: 'record.after-entry', drive: 'packages' },
   { name: 'record.before-commit', drive: 'packages' },
   { name: 'review.after-version', drive: 'reviews' },
@@ -91,6 +94,8 @@ export const points: readonly Point[] = [
   { name: 'quarantine.after-row', drive: 'withdrawals' },
   { name: 'quarantine.after-decision', drive: 'withdrawals' },
   { name: 'quarantine.after-commit', drive: 'withdrawals' },
+  { name: 'orgs.before-commit', drive: 'orgs' },
+  { name: 'orgs.after-commit', drive: 'orgs' },
   { name: 'rescan.before-commit', drive: 'rescans' },
   { name: 'replay.before-commit', drive: 'rebuild' },
   { name: 'replay.after-commit', drive: 'rebuild' },
@@ -100,6 +105,10 @@ export const points: readonly Point[] = [
   { name: 'rerating.after-commit', drive: 'rerating' },
   { name: 'rerating.after-compare', drive: 'rerating' },
   { name: 'rerating.before-end', drive: 'rerating' },
+  { name: 'webhooks.after-begin', drive: 'webhooks' },
+  { name: 'webhooks.after-call', drive: 'webhooks' },
+  { name: 'webhooks.after-attempt', drive: 'webhooks' },
+  { name: 'webhooks.after-end', drive: 'webhooks' },
   { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
   { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
   { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },

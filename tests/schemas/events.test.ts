@@ -7,7 +7,7 @@ import { eventTypes } from '../../schemas/index.ts'
 import { deadLetterTopic, topicList, topics } from '../../schemas/topics.ts'
 
 const options = { source: '//test', now: new Date('2026-11-02T10:00:00Z') }
-const GROUPS = ['marketplace', 'governance', 'metering', 'analytics']
+const GROUPS = ['marketplace', 'governance', 'metering', 'analytics', 'feeds']
 /** What a topic may be called so that Kafka, its metrics and a Kubernetes label all take it; `_` and `.` collide there. */
 const lint = (name: string): boolean => /^[a-z]+(\.[a-z]+)+$/.test(name) && name.length < 63
 

@@ -1,7 +1,7 @@
 import { ok, skip } from '../../../platform/bus/outcome.ts'
 import { type Handler, handler } from '../../../platform/bus/runner.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { execute, row, type Tx } from '../../../platform/db.ts'
+import { execute, type Tx } from '../../../platform/db.ts'
 import { analyzerChanged } from '../../../schemas/events/analyzer.changed.ts'
 
 /** What somebody may use, or is asked to decide on. What was rejected or blocked stays that whatever is found in it. */
@@ -36,15 +36,13 @@ export const onAnalyzerChanged = (now: Clock): Handler =>
   })
 
 async function list(tx: Tx, rescan: string, by: { ruleset: string; model_sha256: string }): Promise<void> {
-  const counted = await row<{ there: boolean }>(tx, `select to_regclass('marketplace.downloads') is not null as there`)
-  const downloads = counted?.there
-    ? `(select coalesce(sum(d.count), 0) from marketplace.downloads d where d.org = v.org and d.version_id = v.id)`
-    : '0'
   await execute(
     tx,
     `insert into marketplace.rescanned_versions (org, rescan_id, version_id, place)
-     select v.org, ?, v.id, row_number() over (order by ${downloads} desc, v.id desc)
+     select v.org, ?, v.id, row_number() over (order by d.downloads desc nulls last, v.id desc)
      from marketplace.versions v
+     left join (select org, version_id, sum(count) as downloads from marketplace.downloads group by org, version_id) d
+       on d.org = v.org and d.version_id = v.id
      where v.status in ${JUDGED}
        and (v.verdict->>'ruleset' is distinct from ? or v.verdict->'model'->>'sha256' is distinct from ?)
        and not exists (

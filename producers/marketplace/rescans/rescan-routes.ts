@@ -8,7 +8,7 @@ import { closed } from '../../../schemas/envelope.ts'
 import type { Verdict } from '../../../schemas/verdict.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { marketplaceError } from '../errors.ts'
-import { actorOf } from '../reviews.ts'
+import { actorOf } from '../review/reviewable.ts'
 import { columns, findVersion, summaryOf, type VersionRow } from '../version-row.ts'
 
 const SettleBody = closed({ justification: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }) })

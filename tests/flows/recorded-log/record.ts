@@ -73,8 +73,9 @@ async function openMarket({ database, organisations, deps, clock }: Billing) {
     reviewTargetHours: 24,
     trustRoot: publicTrustRoot,
     registryKey: registryKey(),
+    memberIssuers: [],
   }
-  const routes = marketplaceRoutes(market, dbFor('marketplace'))
+  const routes = marketplaceRoutes(market, dbFor('marketplace'), { count: () => {} })
   const service = await startService(routes, organisations.authenticate)
   const start = (group: string, handlers: readonly Handler[]) =>
     runConsumer({ bus, db: dbFor(group), group, handlers, log, metrics, now: deps.now })

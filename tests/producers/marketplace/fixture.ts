@@ -5,6 +5,7 @@ import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { emit, ok } from '../../../platform/bus/outcome.ts'
 import { handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
+import { countDownloads } from '../../../producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
 import { keepRecord } from '../../../producers/marketplace/record/keep-record.ts'
 import { publicTrustRoot, type TrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
@@ -49,8 +50,10 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     reviewTargetHours: 24,
     trustRoot,
     registryKey: key,
+    memberIssuers: ['https://people.test', 'https://others.test'],
   }
-  const service = await startService(marketplaceRoutes(deps, all), organisations.authenticate)
+  const downloads = countDownloads({ db: all, now: clock })
+  const service = await startService(marketplaceRoutes(deps, all, downloads), organisations.authenticate)
   const token = async (org: string, ...roles: Role[]) => organisations.token(org, ...roles)
   const tokens = {
     demo: await token('demo', 'partner'),
@@ -144,6 +147,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     stored,
     judging,
     statusBecomes,
+    downloads,
     registryKey: key,
     keepRecord: keepRecordNow,
     async close() {

@@ -34,6 +34,7 @@ describe('sdk/typescript as an installed package', () => {
       'publishWPK',
       'reportUsage',
       'verifyInclusion',
+      'verifyWebhook',
       'waitForStatus',
     ])
     expect(readFileSync(join(dist, 'index.d.ts'), 'utf8')).to.include('publishWPK')

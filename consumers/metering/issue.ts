@@ -47,8 +47,11 @@ export async function issuePeriod(deps: MeteringDeps, period: string, impatient 
   return issued
 }
 
-/** Enough that a commit and the reading of usage are shared by many; few enough to try again one by one. */
-const TOGETHER = 100
+/**
+ * Enough that statements are shared by many, and the pages that usage of a month lies on are read a few times and not
+ * often; few enough to try again one by one, and to be done long before the database ends a statement.
+ */
+const TOGETHER = 200
 
 /**
  * Issues invoices in one transaction. `left` is who has to be issued alone: all of them when one cannot be issued, and

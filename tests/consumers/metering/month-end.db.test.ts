@@ -6,7 +6,7 @@ import { eventually } from '../../support/eventually.ts'
 import { type Billing, openBilling, perUnit } from './fixture.ts'
 
 const PERIOD = '2026-10'
-const TENANTS = 130
+const TENANTS = 210
 const names = Array.from({ length: TENANTS }, (_, n) => `m-${String(n).padStart(3, '0')}`)
 const number = (n: number) => `ATOM-${String(n).padStart(6, '0')}`
 

@@ -12,6 +12,8 @@ import { modeOf, type PaymentDeps } from './deps.ts'
 import { paymentError } from './errors.ts'
 import { financeRoute } from './finance-route.ts'
 import { endStripeMeter, mapStripeMeter } from './map-stripe-meter.ts'
+import { meterErrorRoutes } from './meter-error-routes.ts'
+import { IDENTIFIER } from './meter-errors.ts'
 import { retryWindow } from './meter-sends.ts'
 import type { StripeMeter } from './meter-store.ts'
 import { HOUR_MS } from './meter-windows.ts'
@@ -84,7 +86,7 @@ export function stripeMeterRoutes(deps: PaymentDeps): Route[] {
         rows<WindowRow>(
           tx,
           `select id, tenant, meter_id, event_name, hour, at, trim_scale(usage)::text as usage, value::text as value, state,
-             'atom:' || id as identifier, attempts, next_attempt_at, last_error
+             ${IDENTIFIER} as identifier, attempts, next_attempt_at, last_error
            from metering.stripe_meter_windows
            where (?::text is null or state = ?) and (?::text is null or tenant = ?)
              ${after ? 'and (hour, id) < (?::timestamptz, ?::uuid)' : ''}
@@ -120,6 +122,7 @@ export function stripeMeterRoutes(deps: PaymentDeps): Route[] {
     financeRoute('DELETE', '/billing/stripe-meters/:id', 'Let it bill the usage no longer', end),
     financeRoute('GET', '/billing/stripe-meters/windows', 'What was told to meters of Stripe', windows),
     financeRoute('POST', '/billing/stripe-meters/windows/:id/retry', 'Tell a failed window again', retry),
+    ...meterErrorRoutes(deps),
   ]
 }
 

@@ -9,21 +9,27 @@ import { readerScope } from './catalog/reader.ts'
 import { isUnchanged } from './catalog/unchanged.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { attestationsOf } from './record/attestations.ts'
+import type { PlaceOf } from './review/queue.ts'
 import { signerOf } from './signers.ts'
 import { detailOf, findVersion, type VersionRow } from './version-row.ts'
 
 /** Reading packages: the public sees what is published, an organisation its own too, operators everything. */
-export function packageRoutes(deps: MarketplaceDeps, downloads: Pick<DownloadCounter, 'count'>): Route[] {
+export function packageRoutes(
+  deps: MarketplaceDeps,
+  downloads: Pick<DownloadCounter, 'count'>,
+  placeOf: PlaceOf,
+): Route[] {
   const inScope = <T>(call: Call, id: string, read: (version: VersionRow, tx: Tx) => Promise<T> | T) =>
     deps.db.transaction(async (tx) => read(await findVersion(tx, id), tx), { scope: readerScope(call.principal) })
 
   async function show(call: Call): Promise<Answer> {
-    const body = await inScope(call, call.params.id ?? '', async (version, tx) => ({
-      ...detailOf(version),
+    const found = await inScope(call, call.params.id ?? '', async (version, tx) => ({
+      version,
       signer: await signerOf(tx, version),
       downloads: await downloadsOf(tx, version, deps.now()),
     }))
-    return { status: 200, body }
+    const { version, ...more } = found
+    return { status: 200, body: { ...detailOf(version, await placeOf(version)), ...more } }
   }
 
   async function content(call: Call): Promise<Answer> {

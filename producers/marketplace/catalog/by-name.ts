@@ -35,7 +35,10 @@ export function byNameRoutes(deps: Pick<MarketplaceDeps, 'db'>): Route[] {
   async function resolve(call: Call): Promise<Answer> {
     const name = required(call.query, 'name')
     const range = rangeOf(call.query.get('range') ?? '*')
-    const best = await deps.db.transaction((tx) => bestOf(tx, name, range), { scope: readerScope(call.principal) })
+    const scope = readerScope(call.principal)
+    const best = await deps.db.transaction((tx) => bestOf(tx, name, range), { scope })
+    if (best.publisher_suspended && best.org !== scope.org && !scope.operator)
+      throw marketplaceError('no_version_fits', `the publisher of ${name} is suspended`)
     return { status: 200, body: summaryOf(best) }
   }
 

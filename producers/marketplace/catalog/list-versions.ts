@@ -4,6 +4,7 @@ import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, openGet, type Route } from '../../../platform/http/route.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { statuses } from '../lifecycle.ts'
+import { publisherListed } from '../orgs/suspended-publishers.ts'
 import { type SummaryRow, summaryColumns, summaryOf } from '../version-row.ts'
 import { readerScope } from './reader.ts'
 import { searchQuery } from './search-query.ts'
@@ -88,7 +89,7 @@ async function summaries(tx: Parameters<typeof rows>[0], places: readonly Place[
 function seenBy({ org, operator }: Scope): Condition {
   if (operator) return everything
   return {
-    sql: `(org = ? or (status in ('published', 'deprecated') and (visibility = 'public'
+    sql: `(org = ? or (status in ('published', 'deprecated') and ${publisherListed} and (visibility = 'public'
       or name in (select r.name from marketplace.name_readers r where r.reader = ?))))`,
     bindings: [org, org],
   }

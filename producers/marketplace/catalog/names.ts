@@ -9,7 +9,7 @@ import { closed } from '../../../schemas/envelope.ts'
 import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 import { WPK_NAME } from '../../../schemas/wpk.ts'
 import type { MarketplaceDeps } from '../deps.ts'
-import { actorOf } from '../reviews.ts'
+import { actorOf } from '../review/reviewable.ts'
 import { tellVisibility, Visibility } from './visibility.ts'
 
 const VisibilityBody = closed({ visibility: Visibility })

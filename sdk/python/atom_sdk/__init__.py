@@ -8,6 +8,7 @@ from ._proof import verify_inclusion
 from ._publish import publish_wpk
 from ._review import approve, get_verdict, get_workflow, wait_for_status
 from ._usage import report_usage
+from ._webhook import verify_webhook
 
 __all__ = [
     "AtomError",
@@ -22,5 +23,6 @@ __all__ = [
     "report_usage",
     "resolve_wpk",
     "verify_inclusion",
+    "verify_webhook",
     "wait_for_status",
 ]

@@ -73,6 +73,7 @@ async function openMarket({ database, organisations, deps, clock }: Billing) {
     reviewTargetHours: 24,
     trustRoot: publicTrustRoot,
     registryKey: registryKey(),
+    memberIssuers: [],
   }
   const routes = marketplaceRoutes(market, dbFor('marketplace'), { count: () => {} })
   const service = await startService(routes, organisations.authenticate)

@@ -35,6 +35,7 @@ describe('sdk/typescript as an installed package', () => {
       'reportUsage',
       'resolveWPK',
       'verifyInclusion',
+      'verifyWebhook',
       'waitForStatus',
     ])
     expect(readFileSync(join(dist, 'index.d.ts'), 'utf8')).to.include('publishWPK')

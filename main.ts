@@ -8,10 +8,11 @@ import { demoCredentials } from './deploy/demo/credentials.ts'
 import { demoMode } from './deploy/demo/demo-mode.ts'
 import { ensureDemoOrganisations } from './deploy/demo/organisations.ts'
 import { seedDemo } from './deploy/demo/seed.ts'
+import { openIssuers } from './deploy/issuers.ts'
+import { ensureOperator } from './deploy/operator.ts'
 import { readyScreen } from './deploy/screen.ts'
 import { type AtomSettings, clientSettings, settingDefinitions } from './deploy/settings.ts'
 import { createAuthenticate } from './platform/auth/authenticate.ts'
-import { openTokenIssuer } from './platform/auth/tokens.ts'
 import { systemClock as now } from './platform/clock.ts'
 import { type Db, openDb, type Server } from './platform/db.ts'
 import { messageOf } from './platform/errors.ts'
@@ -36,7 +37,7 @@ import { portOf, SERVICES, type ServiceName, type Shared, startPart } from './se
 
 type Options = { names: readonly ServiceName[]; settings: AtomSettings; log: Log; lifecycle: Lifecycle }
 
-const ROOMS = ['platform', 'marketplace', 'governance', 'metering', 'read']
+const ROOMS = ['platform', 'marketplace', 'governance', 'metering', 'read', 'feeds']
 // Copies of tables, while a projection is built again and after.
 const SCHEMAS = [...ROOMS, 'read_shadow', 'read_former', 'metering_shadow', 'metering_rerating']
 /** Ports are promised free within 3 s of a signal. */
@@ -65,10 +66,12 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   // Keys, credentials and demo data are made once: a second first start in the same home waits for this one.
   const release = await lockFile(join(home, 'start.lock'), START_LOCK_MS, `starting in ${home}`)
   lifecycle.onClose('start lock', release)
-  const { jwtIssuer: issuer, operatorOrg } = settings
-  const tokens = await openTokenIssuer({ keyFile: join(home, 'dev', 'issuer.json'), issuer, operatorOrg, now })
-  const credentials = demo.organisations ? await demoCredentials(home, tokens) : null
-  if (credentials) await ensureDemoOrganisations(app, credentials, now)
+  const { operatorOrg } = settings
+  const issuers = await openIssuers(settings, { home, db: app, now, log })
+  await ensureOperator(app, settings, now)
+  const { development } = issuers
+  const credentials = demo.organisations && development ? await demoCredentials(home, development, operatorOrg) : null
+  if (credentials) await ensureDemoOrganisations(app, credentials, operatorOrg, now)
 
   const running: RunningService[] = []
   const urlOf = (name: string) => {
@@ -84,12 +87,12 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     baseUrls: () => running.map(({ name }) => urlOf(name)),
   })
   const shared: Shared = { settings, log, metrics, lifecycle, bus, server, pool, urlOf, analyzer, portalBuilt }
-  const authenticate = createAuthenticate({ db: app, tokens, visitor: demo.visitor })
+  const authenticate = createAuthenticate({ db: app, tokens: issuers, visitor: demo.visitor, now })
   let isReady = false
   const ready = () => isReady
   for (const name of names) {
     const { checks, ...part } = await startPart[name](shared)
-    const all = [databaseCheck(app), ...opened.checks, ...checks]
+    const all = [databaseCheck(app), ...opened.checks, ...issuers.checks, ...checks]
     const health = createHealth({ service: name, version, checks: all, policies: compliance, ready, log, now })
     const corsOrigins = portalOrigins(settings)
     const service = createService({ name, ...part, authenticate, health, metrics, log, corsOrigins })

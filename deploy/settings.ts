@@ -2,6 +2,7 @@ import {
   addressesSetting,
   choiceSetting,
   countSetting,
+  listSetting,
   optionalSetting,
   percentSetting,
   portSetting,
@@ -39,7 +40,42 @@ export const settingDefinitions = {
     '',
     'Brokers of Apache Kafka (host:port, separated by commas) to use as the bus instead of the log in the database',
   ),
-  jwtIssuer: textSetting('ATOM_JWT_ISSUER', 'atom-dev', 'Issuer that tokens must name'),
+  jwtIssuer: textSetting('ATOM_JWT_ISSUER', 'atom-dev', 'Issuer that tokens of the built-in development issuer name'),
+  devIssuer: choiceSetting(['auto', 'on', 'off'])(
+    'ATOM_DEV_ISSUER',
+    'auto',
+    'auto: the built-in development issuer is off where ATOM_OIDC_ISSUER is set; on: it stays on beside it; off: its tokens are refused',
+  ),
+  oidcIssuers: listSetting(
+    'ATOM_OIDC_ISSUER',
+    '',
+    'OIDC issuers whose tokens are accepted, to the letter as tokens name them, several separated by commas; https, or on this machine',
+  ),
+  oidcAudience: listSetting(
+    'ATOM_OIDC_AUDIENCE',
+    'atom',
+    'Audiences, separated by commas, one of which a token of an OIDC issuer must be meant for',
+  ),
+  oidcClients: listSetting(
+    'ATOM_OIDC_CLIENTS',
+    '',
+    'Clients (`azp` or `client_id` of a token), separated by commas, whose tokens are accepted; default: all of the issuer',
+  ),
+  oidcOrgClaim: optionalSetting(
+    'ATOM_OIDC_ORG_CLAIM',
+    '',
+    'Claim that says the organisation: its name, or a JSON Pointer to one that lies deeper; default: members are named by organisations',
+  ),
+  oidcRolesClaim: optionalSetting(
+    'ATOM_OIDC_ROLES_CLAIM',
+    '',
+    'Claim that says the roles, as ATOM_OIDC_ORG_CLAIM; both or neither',
+  ),
+  oidcAdmin: optionalSetting(
+    'ATOM_OIDC_ADMIN',
+    '',
+    'Subject, or email: and a verified address, of the first OIDC issuer, who is admin of the operator as long as it has none',
+  ),
   operatorOrg: textSetting(
     'ATOM_OPERATOR_ORG',
     'atom',
@@ -112,6 +148,22 @@ export const settingDefinitions = {
     'on: every day the month of one tenant is counted again from the log and compared with its invoice; off: only what finance asks for',
   ),
   reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
+  webhookKey: optionalSetting(
+    'ATOM_WEBHOOK_KEY',
+    '',
+    'Key that the secrets of webhooks are sealed with: 32 bytes as base64, the same for every process that uses the database; default: one that lies in the database beside them',
+    { secret: true },
+  ),
+  webhookPrivate: choiceSetting(['off', 'on'])(
+    'ATOM_WEBHOOK_PRIVATE',
+    'off',
+    'on, for development: webhooks may be plain http and on this machine or a private network; off: https on the public Internet only',
+  ),
+  rescansPerMinute: countSetting(
+    'ATOM_RESCANS_PER_MINUTE',
+    '120',
+    'Stored packages that are judged anew in a minute after the rule set or the model changed; 0: none, they wait',
+  ),
   stripeKey: optionalSetting(
     'STRIPE_KEY',
     '',

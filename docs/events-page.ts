@@ -15,12 +15,11 @@ export function eventLines(onFile: readonly PublishedSchema[]): string[] {
     '|---|---|---|---|---|---|',
     ...topicList.map(
       (topic) =>
-        `| [${topic.name}](#${topic.name.replaceAll('.', '')}) | ${topic.key} | ${topic.partitions} | ${topic.retentionDays} days | ${topic.owner} | ${groupsOf(
-          topic,
-          reacting,
-        )
-          .map(([group]) => group)
-          .join(', ')} |`,
+        `| [${topic.name}](#${topic.name.replaceAll('.', '')}) | ${topic.key} | ${topic.partitions} | ${topic.retentionDays} days | ${topic.owner} | ${
+          groupsOf(topic, reacting)
+            .map(([group]) => group)
+            .join(', ') || 'nobody'
+        } |`,
     ),
     '',
     ...topicList.flatMap((topic) => topicLines(topic, reacting, onFile)),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { feedError } from '../consumers/feeds/errors.ts'
 import { governanceError } from '../consumers/governance/errors.ts'
 import { creditError } from '../consumers/metering/credits/errors.ts'
 import { billingError } from '../consumers/metering/errors.ts'
@@ -57,6 +58,7 @@ function errorsPage(): string {
     ['governance', governanceError.definitions],
     ['usage', usageError.definitions],
     ['billing', { ...billingError.definitions, ...creditError.definitions, ...paymentError.definitions }],
+    ['feed and webhooks', feedError.definitions],
     ['data', dataError.definitions],
   ]
   const rows = rooms.flatMap(([room, definitions]) =>

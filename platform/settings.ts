@@ -38,6 +38,13 @@ export const addressesSetting = make<string[] | undefined>((text) => {
     if (!/^[^\s:]+:\d{1,5}$/.test(one)) throw new Error('must be host:port, several separated by commas')
   return addresses
 })
+/** Several separated by commas; undefined when empty. */
+export const listSetting = make<string[] | undefined>((text) => {
+  if (text === '') return undefined
+  const all = text.split(',').map((one) => one.trim())
+  if (all.includes('')) throw new Error('has an empty place between its commas')
+  return all
+})
 /** Port 0 asks the system for a free one. */
 export const portSetting = make<number>(wholeNumber(0, 65_535))
 export const countSetting = make<number>(wholeNumber(0, 2_000_000_000))

@@ -28,6 +28,14 @@ export const topics = {
     owner: 'consumers/metering',
     keyedState: true,
   },
+  orgs: {
+    name: 'atom.orgs',
+    partitions: 4,
+    retentionDays: 3650,
+    key: 'organisation',
+    owner: 'producers/marketplace',
+    keyedState: true,
+  },
 } as const satisfies Record<string, Topic>
 
 export const topicList: readonly Topic[] = Object.values(topics)

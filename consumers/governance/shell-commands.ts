@@ -1,5 +1,7 @@
+import type { Call } from './code/cursor.ts'
 import { codeWords } from './downloads.ts'
-import { type Command, type Pipeline, parseShell, type Script, type Word } from './shell.ts'
+import type { CodeRun } from './flow/code-flow.ts'
+import { type Command, type Pipeline, parseShell, type Script, type TextRange, type Word } from './shell.ts'
 import { staticOutput } from './shell-decoding.ts'
 
 export type Language = 'shell' | 'python' | 'node' | 'ruby' | 'perl' | 'php' | 'powershell' | 'other'
@@ -25,6 +27,8 @@ const INTERPRETERS: Record<string, Language> = {
   php: 'php',
   pwsh: 'powershell',
   powershell: 'powershell',
+  'pwsh.exe': 'powershell',
+  'powershell.exe': 'powershell',
 }
 
 // Programs that run another program: the options of theirs that take a value, and words to skip before the program.
@@ -75,22 +79,48 @@ export function invocation(command: Command): Invocation {
   return { name: baseName(words[0]?.text ?? ''), args: words.slice(1) }
 }
 
-export type InlineCode = { language: Language; text: string }
+/** Code in a value. `within` is the place of the command that runs it, or null when the code is the whole value. */
+export type InlineCode = {
+  language: Language
+  text: string
+  within: TextRange | null
+  /** Its calls with aliases resolved, for languages that are read. */
+  calls?: readonly Call[]
+  /** What it runs that nobody saw: fetched or decoded. */
+  runs?: readonly CodeRun[]
+  /** True for a second text of the same code, in which aliases and joined texts are written out. */
+  rewritten?: boolean
+}
 
 const codeFlag = (language: Language): RegExp => {
   if (language === 'shell') return /^-[a-z]*c$/
   if (language === 'php') return /^-r$/
-  return language === 'powershell' ? /^-c(?:ommand)?$/i : /^(?:-[a-zA-Z]*[ceE]|--eval)$/
+  return /^(?:-[a-zA-Z]*[ceE]|--eval)$/
+}
+
+/** `-Command` takes the rest of the line, `-EncodedCommand` base64 of UTF-16. */
+function powershellCode(words: readonly string[]): string | null {
+  for (const [index, word] of words.entries()) {
+    if (/^-c(?:o|om|omm|omma|omman|ommand)?$/i.test(word)) return words.slice(index + 1).join(' ')
+    if (/^-e(?:c|n|nc|nco|ncod|ncode|ncoded|ncodedc\w{0,7})?$/i.test(word))
+      return Buffer.from(words[index + 1] ?? '', 'base64').toString('utf16le')
+  }
+  return null
 }
 
 /** Code handed to an interpreter on its command line or as a heredoc: `bash -c`, `python3 -c`, `node -e`, `eval`. */
 export function inlineCode(command: Command): InlineCode[] {
-  const found: InlineCode[] = []
+  const found: { language: Language; text: string }[] = []
   const { name, args } = invocation(command)
   const words = [name, ...args.map((word) => word.text)]
   words.forEach((word, index) => {
     const language = languageOf(word)
     if (language === null) return
+    if (language === 'powershell') {
+      const code = powershellCode(words.slice(index + 1))
+      if (code !== null && code !== '') found.push({ language, text: code })
+      return
+    }
     // Options may stand before the one that brings code (`ruby -rsocket -e`); a first plain word is a file.
     for (let at = index + 1; at < words.length && at < index + 6 && words[at]?.startsWith('-'); at += 1) {
       const code = words[at + 1]
@@ -113,7 +143,7 @@ export function inlineCode(command: Command): InlineCode[] {
     })
   const language = languageOf(name)
   if (command.heredoc !== null && language !== null) found.push({ language, text: command.heredoc })
-  return found
+  return found.map((code) => ({ ...code, within: command.range }))
 }
 
 /** Every pipeline of a script, with those in substitutions and in code given to a shell. */
@@ -122,17 +152,35 @@ export function allPipelines(script: Script, depth = 0): Pipeline[] {
   for (const pipeline of script) {
     found.push(pipeline)
     if (depth >= 4) continue
-    for (const text of pipedScripts(pipeline)) found.push(...allPipelines(parseShell(text, depth + 1), depth + 1))
+    const place = rangeOf(pipeline)
+    for (const text of pipedScripts(pipeline)) found.push(...handedOver(text, depth, place))
     for (const command of pipeline) {
       for (const word of wordsOf(command)) {
-        for (const inner of [...word.substitutions, ...word.processes]) found.push(...allPipelines(inner, depth + 1))
+        for (const inner of [...word.substitutions, ...word.processes]) {
+          for (const one of inner.flat()) one.range ??= command.range
+          found.push(...allPipelines(inner, depth + 1))
+        }
       }
       for (const code of inlineCode(command)) {
-        if (code.language === 'shell') found.push(...allPipelines(parseShell(code.text, depth + 1), depth + 1))
+        if (code.language === 'shell') found.push(...handedOver(code.text, depth, command.range))
       }
     }
   }
   return found
+}
+
+/** A text that another shell reads: its commands stand where it is handed over. */
+export function handedOver(text: string, depth: number, place: TextRange | null): Pipeline[] {
+  const pipelines = allPipelines(parseShell(text, depth + 1), depth + 1)
+  for (const command of pipelines.flat()) command.range = place
+  return pipelines
+}
+
+/** From the first to the last command of a pipeline, or null when one of them has no place. */
+export function rangeOf(pipeline: Pipeline): TextRange | null {
+  const ranges = pipeline.flatMap(({ range }) => range ?? [])
+  if (ranges.length === 0 || ranges.length < pipeline.length) return null
+  return { start: Math.min(...ranges.map(({ start }) => start)), end: Math.max(...ranges.map(({ end }) => end)) }
 }
 
 /** Text that a pipeline writes out itself and feeds to a shell: `cat <<EOF | sh`, `echo '...' | base64 -d | bash`. */

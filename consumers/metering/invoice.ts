@@ -1,5 +1,5 @@
-import { row, type Tx } from '../../platform/db.ts'
-import { type CreditPayment, creditTexts, paymentsOf } from './credits/pay-invoice.ts'
+import { row, rows, type Tx } from '../../platform/db.ts'
+import { type CreditPayment, creditTexts, lessPaid, paymentsOf } from './credits/pay-invoice.ts'
 import { openCredits } from './credits/wallet.ts'
 import { loadShares } from './life/share-contracts.ts'
 import { loadLatePeriods } from './load-late-periods.ts'
@@ -8,7 +8,7 @@ import { currencyOf } from './load-subscriptions.ts'
 import type { LoadedMonth } from './load-together.ts'
 import { lineId } from './rating/line.ts'
 import { type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
-import type { Subscription } from './rating/usage.ts'
+import type { PeriodUsage, Subscription } from './rating/usage.ts'
 
 export type InvoiceRow = {
   id: string
@@ -27,6 +27,8 @@ export type LiveInvoice = {
   subscriptions: readonly Subscription[]
   /** What prepaid credits pay of it. */
   payments: readonly CreditPayment[]
+  /** How many records of each meter it is rated from. */
+  records: ReadonlyMap<string, number>
 }
 
 export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<InvoiceRow | undefined> =>
@@ -61,7 +63,41 @@ export async function rateLive(
     billsLate: late.map(({ usage }) => usage.period),
     subscriptions,
     payments: paymentsOf(rated, credits, at),
+    records: recordsOf([current, ...late.map(({ usage }) => usage)]),
   }
+}
+
+function recordsOf(usages: readonly PeriodUsage[]): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const { meter, records } of usages.flatMap(({ totals }) => totals))
+    sums.set(meter, (sums.get(meter) ?? 0) + records)
+  return sums
+}
+
+/**
+ * The same, as it would be if all open months were issued in their order: what earlier ones take of the credits is not
+ * there for this one. Only to look at; issuing takes what there is.
+ */
+export async function rateInOrder(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  share: string,
+  at: Date,
+): Promise<LiveInvoice> {
+  const loaded = await loadAlone(tx, tenant, period, share, at)
+  if (loaded.credits.length === 0) return rateLive(tx, tenant, period, share, at, loaded)
+  const earlier = await rows<{ period: string }>(
+    tx,
+    "select period from metering.invoices where tenant = ? and status = 'gathering' and period < ? order by period",
+    [tenant, period],
+  )
+  let credits = loaded.credits
+  for (const one of earlier) {
+    const month = { ...(await loadAlone(tx, tenant, one.period, share, at)), credits }
+    credits = lessPaid(credits, (await rateLive(tx, tenant, one.period, share, at, month)).payments)
+  }
+  return rateLive(tx, tenant, period, share, at, { ...loaded, credits })
 }
 
 async function loadAlone(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LoadedMonth> {

@@ -24,15 +24,19 @@ const YEAR_SECONDS = 365 * 86_400
 
 /**
  * Reads `dev/credentials.json`, or makes it: signing keys, API keys and tokens of the demo organisations, mode 0600.
- * Written once and whole; tokens last a year, and an installation older than that gets new ones.
+ * The operator's stand under `atom`, whatever it is called. Written once and whole; tokens last a year, and an installation older than that gets new ones.
  */
-export async function demoCredentials(home: string, tokens: TokenIssuer): Promise<DemoCredentials> {
+export async function demoCredentials(
+  home: string,
+  tokens: TokenIssuer,
+  operatorOrg: string,
+): Promise<DemoCredentials> {
   const folder = join(home, 'dev')
   const file = join(folder, 'credentials.json')
   if (existsSync(file)) {
     const stored = JSON.parse(await readFile(file, 'utf8')) as DemoCredentials
-    const valid = await tokens.verify(stored.orgs.atom.tokens.admin).catch(() => null)
-    if (valid) return stored
+    const admin = await tokens.verify(stored.orgs.atom.tokens.admin).catch(() => null)
+    if (admin?.org === operatorOrg) return stored
   }
   await mkdir(folder, { recursive: true, mode: 0o711 })
   const issue = (org: string, sub: string, ...roles: Role[]) =>
@@ -41,11 +45,11 @@ export async function demoCredentials(home: string, tokens: TokenIssuer): Promis
     orgs: {
       atom: {
         tokens: {
-          reviewer: await issue('atom', 'reviewer', 'reviewer'),
-          reviewer2: await issue('atom', 'reviewer2', 'reviewer'),
-          finance: await issue('atom', 'finance', 'finance'),
-          data: await issue('atom', 'data', 'data'),
-          admin: await issue('atom', 'admin', 'admin'),
+          reviewer: await issue(operatorOrg, 'reviewer', 'reviewer'),
+          reviewer2: await issue(operatorOrg, 'reviewer2', 'reviewer'),
+          finance: await issue(operatorOrg, 'finance', 'finance'),
+          data: await issue(operatorOrg, 'data', 'data'),
+          admin: await issue(operatorOrg, 'admin', 'admin'),
         },
       },
       demo: await member('demo'),

@@ -1,4 +1,5 @@
 import type { Principal } from '../../platform/auth/principal.ts'
+import { developmentIssuerOn } from '../issuers.ts'
 import type { AtomSettings } from '../settings.ts'
 
 export type DemoMode = { organisations: boolean; visitor: Principal | null }
@@ -8,7 +9,16 @@ export class DemoRefused extends Error {}
 const VISITOR: Principal = { org: 'demo', subject: 'visitor', roles: [], scopes: ['read'], kind: 'visitor' }
 
 /** Whether this process has demo organisations and a visitor. Throws `DemoRefused` where a visitor would be exposed. */
-export function demoMode({ demo, bind, nodeEnv }: Pick<AtomSettings, 'demo' | 'bind' | 'nodeEnv'>): DemoMode {
+export function demoMode(
+  settings: Pick<AtomSettings, 'demo' | 'bind' | 'nodeEnv' | 'devIssuer' | 'oidcIssuers'>,
+): DemoMode {
+  const { demo, bind, nodeEnv } = settings
+  if (!developmentIssuerOn(settings)) {
+    if (demo === 'off' || demo === 'auto') return { organisations: false, visitor: null }
+    throw new DemoRefused(
+      `ATOM_DEMO=${demo} needs the built-in issuer, whose tokens the demo organisations have: ATOM_DEV_ISSUER=on`,
+    )
+  }
   const safe = isLoopback(bind) && nodeEnv !== 'production'
   switch (demo) {
     case 'off':

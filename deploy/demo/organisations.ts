@@ -5,18 +5,28 @@ import type { Clock } from '../../platform/clock.ts'
 import { type Db, execute, row } from '../../platform/db.ts'
 import type { DemoCredentials, MemberCredentials } from './credentials.ts'
 
-const NAMES = { atom: 'ATOM Cloud Marketplace', demo: 'Demo Workflows', acme: 'Acme Automation' } as const
+const NAMES = { demo: 'Demo Workflows', acme: 'Acme Automation' } as const
 
 /** Makes the demo organisations and registers their keys. Repeating it changes nothing. */
-export async function ensureDemoOrganisations(db: Db, credentials: DemoCredentials, now: Clock): Promise<void> {
+export async function ensureDemoOrganisations(
+  db: Db,
+  credentials: DemoCredentials,
+  operatorOrg: string,
+  now: Clock,
+): Promise<void> {
+  if (Object.hasOwn(NAMES, operatorOrg))
+    throw new Error(
+      `ATOM_OPERATOR_ORG is ${operatorOrg}, which is a partner of the demo: name another, or ATOM_DEMO=off`,
+    )
   const at = now()
   await db.transaction(
     async (tx) => {
       for (const [org, name] of Object.entries(NAMES))
         await execute(
           tx,
-          'insert into platform.orgs (org, display_name, kind, created_at) values (?, ?, ?, ?) on conflict do nothing',
-          [org, name, org === 'atom' ? 'operator' : 'member', at],
+          `insert into platform.orgs (org, display_name, kind, created_at) values (?, ?, 'member', ?)
+           on conflict do nothing`,
+          [org, name, at],
         )
       for (const org of ['demo', 'acme'] as const) {
         const { api_key, public_key_path, key_id } = credentials.orgs[org] satisfies MemberCredentials
@@ -37,6 +47,6 @@ export async function ensureDemoOrganisations(db: Db, credentials: DemoCredentia
         )
       }
     },
-    { scope: { org: 'atom', operator: true } },
+    { scope: { org: operatorOrg, operator: true } },
   )
 }

@@ -1,7 +1,8 @@
 import type { Scope } from '../db.ts'
 
 export const OPERATOR_ROLES = ['reviewer', 'finance', 'data', 'admin'] as const
-export const MEMBER_ROLES = ['partner', 'tenant'] as const
+/** `owner` says who belongs to its organisation; `admin` does so in the operator's, and makes organisations. */
+export const MEMBER_ROLES = ['partner', 'tenant', 'owner'] as const
 export type Role = (typeof OPERATOR_ROLES)[number] | (typeof MEMBER_ROLES)[number]
 export type ApiScope = 'publish' | 'report' | 'read'
 
@@ -12,6 +13,8 @@ export type Principal = {
   roles: readonly Role[]
   scopes: readonly ApiScope[]
   kind: 'token' | 'api-key' | 'visitor'
+  /** Why its organisation is suspended; absent where it is not. */
+  suspended?: string
 }
 
 export const hasRole = (principal: Principal, ...roles: Role[]): boolean =>

@@ -1,19 +1,28 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { exportJWK, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
+import { decodeJwt, exportJWK, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../clock.ts'
 import { authError } from './errors.ts'
-import { MEMBER_ROLES, OPERATOR_ROLES, type Principal, type Role } from './principal.ts'
+import { principalOf } from './org-roles.ts'
+import type { Principal, Role } from './principal.ts'
 
 const AUDIENCE = 'atom'
 const ALGORITHM = 'ES256'
-const ORG = /^[a-z0-9][a-z0-9-]{0,62}$/
 type Claims = { sub: string; org: string; roles: readonly Role[]; ttlSeconds: number }
 
 export type TokenIssuer = {
   issue(claims: Claims): Promise<string>
   verify(token: string): Promise<Principal>
+}
+
+/** Who a token says issued it, unproven; undefined when it is none. */
+export function issuerOf(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss
+  } catch {
+    return undefined
+  }
 }
 
 /**
@@ -63,12 +72,10 @@ export async function openTokenIssuer(options: {
 
 function principalFrom(payload: Record<string, unknown>, operatorOrg: string): Principal {
   const { sub, org, roles } = payload
-  if (typeof sub !== 'string' || typeof org !== 'string' || !ORG.test(org) || !Array.isArray(roles))
-    throw new TypeError('claims')
-  // A role counts only in the kind of organisation it belongs to, whatever the token says.
-  const allowed: readonly string[] = org === operatorOrg ? OPERATOR_ROLES : MEMBER_ROLES
-  const granted = roles.filter((role): role is Role => typeof role === 'string' && allowed.includes(role))
-  return { org, subject: sub, roles: granted, scopes: [], kind: 'token' }
+  const principal =
+    typeof sub === 'string' && Array.isArray(roles) ? principalOf({ org, roles, subject: sub, operatorOrg }) : null
+  if (!principal) throw new TypeError('claims')
+  return principal
 }
 
 async function loadKey(file: string): Promise<{ publicJwk: JWK; privateJwk: JWK }> {

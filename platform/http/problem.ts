@@ -34,7 +34,7 @@ const UNSTORABLE = ['22021', '22P02', '22P05']
 export function answerable(error: unknown): AppError {
   if (error instanceof AppError) return error
   const kind = bodyReaderProblem(error)
-  if (kind === 'entity.too.large') return httpError('body_too_large', 'the body is larger than this call allows')
+  if (kind === 'entity.too.large') return bodyTooLarge()
   if (kind === 'encoding.unsupported')
     return httpError('unsupported_media_type', 'send the body without Content-Encoding')
   if (kind === 'request.aborted' || kind === 'request.size.invalid')
@@ -51,6 +51,8 @@ export function answerable(error: unknown): AppError {
     cause: error,
   })
 }
+
+export const bodyTooLarge = (): AppError => httpError('body_too_large', 'the body is larger than this call allows')
 
 const bodyReaderProblem = (error: unknown): string | null =>
   error instanceof Error && 'type' in error && typeof error.type === 'string' ? error.type : null

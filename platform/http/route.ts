@@ -39,7 +39,7 @@ export type Access =
 
 /** A call as data, so that pages and tests can list every route with its roles. */
 export type Route = {
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   path: string
   summary: string
   access: Access
@@ -73,6 +73,12 @@ export function requireAccess(principal: Principal, access: Access): void {
   }
   const wanted = [...access.roles.map((role) => `role ${role}`), ...(access.scopes ?? []).map((s) => `scope ${s}`)]
   throw authError('forbidden', `this call needs ${wanted.join(' or ')}`)
+}
+
+/** Throws 403 where a suspended organisation would do anything but read. */
+export function requireActive({ suspended }: Principal, method: Route['method']): void {
+  if (suspended === undefined || method === 'GET') return
+  throw authError('org_suspended', `the organisation is suspended and may only read: ${suspended}`)
 }
 
 /** The JSON of a call's body. `anyType` accepts what curl sends when no type is named. */

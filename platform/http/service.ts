@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex, Readable } from 'node:stream'
@@ -10,10 +9,11 @@ import type { Principal } from '../auth/principal.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { traceOf } from '../trace.ts'
 import { httpError } from './errors.ts'
 import type { Health } from './health.ts'
-import { answerable, problemOf } from './problem.ts'
-import { type Answer, type Route, requireAccess } from './route.ts'
+import { answerable, bodyTooLarge, problemOf } from './problem.ts'
+import { type Answer, type Route, requireAccess, requireActive } from './route.ts'
 
 export type ServiceOptions = {
   name: string
@@ -104,12 +104,17 @@ export async function listen(app: express.Express, name: string, port: number, b
 }
 
 function handlersFor(route: Route, options: ServiceOptions): RequestHandler[] {
-  const read = express.raw({ type: () => true, limit: route.maxBytes ?? DEFAULT_MAX_BYTES, inflate: false })
+  const limit = route.maxBytes ?? DEFAULT_MAX_BYTES
+  const read = express.raw({ type: () => true, limit, inflate: false })
+  const authenticated = (req: Request) => options.authenticate(req.headers.authorization, req.get('atom-org'))
   const begin: RequestHandler = async (req, res, next) => {
     res.locals.route = route.path
     // Before the body is read: a caller without the right costs nothing.
-    res.locals.principal = 'signedBody' in route.access ? signer : await options.authenticate(req.headers.authorization)
+    res.locals.principal = 'signedBody' in route.access ? signer : await authenticated(req)
     requireAccess(res.locals.principal, route.access)
+    requireActive(res.locals.principal, route.method)
+    // The body reader would take the whole of it in first; what is left of it Node drops once the answer is out.
+    if (Number(req.headers['content-length'] ?? 0) > limit) throw bodyTooLarge()
     next()
   }
   const answer: RequestHandler = async (req, res) => {
@@ -173,8 +178,8 @@ function cors(origins: readonly string[]): RequestHandler {
     if (origin && origins.includes(origin)) {
       res.set({
         'access-control-allow-origin': origin,
-        'access-control-allow-headers': 'authorization, content-type',
-        'access-control-allow-methods': 'GET, POST, DELETE',
+        'access-control-allow-headers': 'authorization, content-type, atom-org',
+        'access-control-allow-methods': 'GET, POST, PUT, DELETE',
       })
       if (req.method === 'OPTIONS') {
         res.status(204).end()
@@ -202,12 +207,6 @@ function refuseMethod(methods: string[]): RequestHandler {
   }
 }
 
-/** The caller's trace goes on; a missing or malformed one starts a new trace. */
-function traceOf(sent: string | string[] | undefined): string {
-  if (typeof sent === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(sent)) return sent
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
-}
-
 /** What Node's parser refuses never reaches a route, and is answered in the same form all the same. */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
@@ -228,5 +227,5 @@ async function closeServer(server: Server): Promise<void> {
   clearTimeout(timer)
 }
 
-const lower = (method: Route['method']) => method.toLowerCase() as 'get' | 'post' | 'delete'
+const lower = (method: Route['method']) => method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'
 const stackOf = (error: unknown) => (error instanceof Error ? error.stack : undefined)

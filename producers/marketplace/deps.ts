@@ -15,6 +15,8 @@ export type MarketplaceDeps = {
   trustRoot: () => TrustRoot
   /** What the marketplace signs verdicts and decisions with. */
   registryKey: SigningKey
+  /** OIDC issuers whose people are members by name; none where tokens themselves say organisation and roles. */
+  memberIssuers: readonly string[]
 }
 
 export const SOURCE = '//atom/marketplace'

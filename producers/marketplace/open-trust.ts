@@ -15,10 +15,15 @@ import { publishWaiting } from './record/publish-waiting.ts'
 import { measureRevoked } from './revoked-signers.ts'
 import { openTrustRoot } from './trust-root-file.ts'
 
-type Options = KeySettings & { home: string; trustedRoot: string | undefined }
+type Options = KeySettings & {
+  home: string
+  trustedRoot: string | undefined
+  oidcIssuers: string[] | undefined
+  oidcOrgClaim: string | undefined
+}
 type Shared = { db: Db; now: Clock; log: Log; metrics: Metrics; lifecycle: Lifecycle; wake: () => void }
 export type MarketplaceTrust = {
-  deps: Pick<MarketplaceDeps, 'trustRoot' | 'registryKey'>
+  deps: Pick<MarketplaceDeps, 'trustRoot' | 'registryKey' | 'memberIssuers'>
   checks: HealthCheck[]
 }
 
@@ -50,8 +55,9 @@ export async function openTrust(settings: Options, shared: Shared): Promise<Mark
     opened.close()
     await Promise.all(periodic.map(({ stop }) => stop()))
   })
+  const memberIssuers = settings.oidcOrgClaim === undefined ? (settings.oidcIssuers ?? []) : []
   return {
-    deps: { trustRoot, registryKey: opened.key },
+    deps: { trustRoot, registryKey: opened.key, memberIssuers },
     checks: [recordCheck(db, now), signingKeyCheck(opened, now), trustRootCheck(trustRoot)],
   }
 }

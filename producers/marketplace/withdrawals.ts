@@ -13,7 +13,8 @@ import { wpkYanked } from '../../schemas/events/wpk.yanked.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
 import { mayBecome } from './lifecycle.ts'
-import { actorOf, recordDecision } from './reviews.ts'
+import { recordDecision } from './review/decisions.ts'
+import { actorOf } from './review/reviewable.ts'
 import { findVersion, recordSha256, type VersionRow } from './version-row.ts'
 
 const WithdrawalBody = closed({ reason: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }) })

@@ -1,8 +1,9 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
  * publication, the same while the key store is sealed, the review of packages that wait for one, taking packages back,
- * issuing invoices, collecting them, giving credit for them, deducting from prepaid credits, metering to AWS, telling
- * usage to meters of Stripe, rebuilding a projection, or replaying an issued month.
+ * suspending organisations, issuing invoices, collecting them, giving credit for them, deducting from prepaid credits,
+ * metering to AWS, telling usage to meters of Stripe, rebuilding a projection, replaying an issued month, calling
+ * webhooks, or judging stored packages anew.
  */
 export type Drive =
   | 'usage'
@@ -11,6 +12,7 @@ export type Drive =
   | 'key-store'
   | 'reviews'
   | 'withdrawals'
+  | 'orgs'
   | 'issue'
   | 'payments'
   | 'credits'
@@ -19,6 +21,8 @@ export type Drive =
   | 'stripe-meters'
   | 'rebuild'
   | 'rerating'
+  | 'webhooks'
+  | 'rescans'
 export type Point = {
   name: string
   drive: Drive
@@ -27,7 +31,7 @@ export type Point = {
   only?: 'embedded' | 'kafka'
 }
 
-const EVERY_GROUP = ['metering', 'governance', 'marketplace']
+const EVERY_GROUP = ['metering', 'governance', 'marketplace', 'feeds']
 
 /** Every place where the code calls `fault`; a test compares this list with the source. */
 export const points: readonly Point[] = [
@@ -98,6 +102,9 @@ export const points: readonly Point[] = [
   { name: 'quarantine.after-row', drive: 'withdrawals' },
   { name: 'quarantine.after-decision', drive: 'withdrawals' },
   { name: 'quarantine.after-commit', drive: 'withdrawals' },
+  { name: 'orgs.before-commit', drive: 'orgs' },
+  { name: 'orgs.after-commit', drive: 'orgs' },
+  { name: 'rescan.before-commit', drive: 'rescans' },
   { name: 'replay.before-commit', drive: 'rebuild' },
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },
@@ -106,6 +113,10 @@ export const points: readonly Point[] = [
   { name: 'rerating.after-commit', drive: 'rerating' },
   { name: 'rerating.after-compare', drive: 'rerating' },
   { name: 'rerating.before-end', drive: 'rerating' },
+  { name: 'webhooks.after-begin', drive: 'webhooks' },
+  { name: 'webhooks.after-call', drive: 'webhooks' },
+  { name: 'webhooks.after-attempt', drive: 'webhooks' },
+  { name: 'webhooks.after-end', drive: 'webhooks' },
   { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
   { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
   { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },

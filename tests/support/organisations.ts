@@ -45,7 +45,7 @@ export async function openOrganisations(
       now(),
     ])
   return {
-    authenticate: createAuthenticate({ db: app, tokens, visitor: null }),
+    authenticate: createAuthenticate({ db: app, tokens, visitor: null, now }),
     token: (org, ...roles) => tokens.issue({ org, sub: `${org}-${roles.join('-')}`, roles, ttlSeconds: 365 * 86_400 }),
     apiKey: async (org, ...scopes) =>
       (await app.transaction((tx) => createApiKey(tx, org, scopes, now()), { scope: { org, operator: false } })).key,

@@ -21,10 +21,10 @@ describe('platform/auth/authenticate', () => {
     withVisitor = createAuthenticate({
       db: database.as('atom_app'),
       tokens: {
-        issue: async () => '',
         verify: async () => Promise.reject(Object.assign(new Error('no'), { code: 'credential_invalid' })),
       },
       visitor,
+      now: clock,
     })
   })
   after(async () => {
@@ -65,7 +65,7 @@ describe('platform/auth/authenticate', () => {
     const key = await organisations.apiKey('acme', 'read')
     const app = database.as('atom_app')
     expect(await app.query('select 1 from platform.api_keys')).to.deep.equal([])
-    expect((await principalOfApiKey(app, key)).org).to.equal('acme')
+    expect((await principalOfApiKey(app, key, clock())).org).to.equal('acme')
     expect(await app.query('select 1 from platform.api_keys'), 'the setting ended with its transaction').to.deep.equal(
       [],
     )
@@ -89,7 +89,7 @@ describe('platform/auth/authenticate', () => {
       'bearer x',
       'Basic eDp5',
       'Bearer a b',
-      `Bearer ${'x'.repeat(5_000)}`,
+      `Bearer ${'x'.repeat(9_000)}`,
       'Bearer atom_unknown',
       'Bearer x.y.z',
     ])

@@ -31,7 +31,7 @@ describe('producers/marketplace: signing with a key in a key store', function ()
     await vault.seal()
     const settings = { ...noVault, vaultAddr: vault.address, vaultRoleId: role.roleId, vaultSecretId: secretId }
     trust = await openTrust(
-      { ...settings, home: '/nowhere', trustedRoot: undefined },
+      { ...settings, home: '/nowhere', trustedRoot: undefined, oidcIssuers: undefined, oidcOrgClaim: undefined },
       {
         db: all(),
         now: () => new Date(Date.now() + aheadMs),

@@ -81,7 +81,7 @@ describe('sdk/cli: atom', () => {
     expect(out.split('\n')[0]).to.match(/^topic +partitions +kept +key +records +last$/)
     expect(out).to.match(/^atom\.wpk +4 +3650 d +package name +3 /m)
     const { topics: found } = JSON.parse((await atom('topics --json')).out) as { topics: { name: string }[] }
-    expect(found.map(({ name }) => name)).to.deep.equal(['atom.wpk', 'atom.usage', 'atom.billing'])
+    expect(found.map(({ name }) => name)).to.deep.equal(['atom.wpk', 'atom.usage', 'atom.billing', 'atom.orgs'])
   })
 
   for (const [format, expected] of [

@@ -9,6 +9,7 @@ import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
 import { claimName } from './catalog/claim-name.ts'
+import { tellVisibility } from './catalog/visibility.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
 import type { PlaceOf } from './review/queue.ts'
@@ -62,7 +63,7 @@ export function uploadRoute(
   async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
     const { org, bytes, wpk, mediaType, signature, now, call } = upload
     const { name, version, description, tags } = wpk.metadata
-    const visibility = await claimName(tx, { org, name, visibility: upload.visibility, now })
+    const { visibility, claimed } = await claimName(tx, { org, name, visibility: upload.visibility, now })
     const existing = await row<VersionRow>(
       tx,
       `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,
@@ -115,6 +116,8 @@ export function uploadRoute(
     )
     await publish(tx, wpkSubmitted, [event])
     await supersede(tx, before.open, { version, principal: call.principal, now, traceparent: call.traceparent })
+    // After its first version, so that whoever follows the events has something to hide.
+    if (claimed && visibility === 'private') await tellVisibility(tx, { org, name, visibility }, { call, now })
     fault('upload.before-commit')
     return { version: created, created: true }
   }

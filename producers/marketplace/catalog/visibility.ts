@@ -4,7 +4,7 @@ import type { Tx } from '../../../platform/db.ts'
 import type { Call } from '../../../platform/http/route.ts'
 import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 import { SOURCE } from '../deps.ts'
-import { actorOf } from '../reviews.ts'
+import { actorOf } from '../review/reviewable.ts'
 
 /** Who reads what is published under a name: everybody, or its organisation and the readers that it named. */
 export const Visibility = Type.Union([Type.Literal('public'), Type.Literal('private')])

@@ -22,6 +22,7 @@ import { onRescanned } from './rescans/on-rescanned.ts'
 import { rescanRoutes } from './rescans/rescan-routes.ts'
 import { placeInQueue } from './review/queue.ts'
 import { reviewRoutes } from './review/routes.ts'
+import { revokedSignerRoutes } from './revoked-signers.ts'
 import { readAllKeys } from './signers.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
 import { uploadRoute } from './upload.ts'
@@ -51,6 +52,7 @@ export const marketplaceRoutes = (
   ...organisationRoutes(deps),
   ...suspensionRoutes(deps),
   ...memberRoutes(deps),
+  ...revokedSignerRoutes(deps),
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */

@@ -64,6 +64,7 @@ export function uploadRoute(
     const { org, bytes, wpk, mediaType, signature, now, call } = upload
     const { name, version, description, tags } = wpk.metadata
     const { visibility, claimed } = await claimName(tx, { org, name, visibility: upload.visibility, now })
+    fault('upload.after-name')
     const existing = await row<VersionRow>(
       tx,
       `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,
@@ -115,9 +116,9 @@ export function uploadRoute(
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])
-    await supersede(tx, before.open, { version, principal: call.principal, now, traceparent: call.traceparent })
     // After its first version, so that whoever follows the events has something to hide.
     if (claimed && visibility === 'private') await tellVisibility(tx, { org, name, visibility }, { call, now })
+    await supersede(tx, before.open, { version, principal: call.principal, now, traceparent: call.traceparent })
     fault('upload.before-commit')
     return { version: created, created: true }
   }

@@ -43,6 +43,7 @@ export async function openCatalogWorld(versions: number): Promise<CatalogWorld> 
     now,
     publicUrl: () => 'http://market.test',
     reviewTargetHours: 24,
+    memberIssuers: [],
     trustRoot: publicTrustRoot,
     registryKey: registryKey(),
   }

@@ -37,8 +37,9 @@ export async function keepRecord(deps: RecordDeps): Promise<number> {
         await noteOutage(deps.db, error.cause, deps.now())
         throw error.cause
       })
-    recorded += now
     if (now === 0) return recorded
+    recorded += now
+    fault('record.after-commit')
   }
 }
 

@@ -29,6 +29,7 @@ const DOORS: readonly { vendor: RegExp; doors: readonly string[] }[] = [
       'platform/db.ts',
       'platform/migrate.ts',
       'platform/session-lock.ts',
+      'platform/bus/wake-channel.ts',
       'platform/embedded-postgres/server.ts',
     ],
   },

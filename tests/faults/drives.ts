@@ -98,8 +98,6 @@ const tenantsOf = (name: string) => ['a', 'b', 'c'].map((letter) => `${name}-${l
 function issuing(stage: Stage): Driving {
   return {
     services: ['billing'],
-    // A commit is of all of them; before it, one is issued already, whose number and posting have to go back.
-    at: (name) => (name.endsWith('-commit') ? 1 : 2),
     prepare: (server, names) => tenantsWithUsage(stage, server, names.flatMap(tenantsOf)),
     async push(server) {
       // The crash eats its answer; whoever asks again is the next point, or the end.

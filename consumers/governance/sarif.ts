@@ -1,5 +1,5 @@
-import type { Severity, Verdict, Violation } from '../../schemas/verdict.ts'
-import { RULES } from './rules/index.ts'
+import type { FlowStep, Severity, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
+import { ANSWERED_ELSEWHERE, RULES } from './rules/index.ts'
 
 const LEVEL: Record<Severity, 'error' | 'warning' | 'note'> = {
   critical: 'error',
@@ -38,10 +38,8 @@ export function sarifOf(verdict: Verdict): Record<string, unknown> {
         results: verdict.violations.map(resultOf),
         invocations: [
           {
-            executionSuccessful: verdict.checks.every(({ status }) => status === 'ran'),
-            toolExecutionNotifications: verdict.checks
-              .filter(({ status }) => status !== 'ran')
-              .map(({ name, status }) => ({ level: 'error', message: { text: `the check ${name} is ${status}` } })),
+            executionSuccessful: verdict.checks.every(({ name, status }) => status === 'ran' || by(name) !== undefined),
+            toolExecutionNotifications: verdict.checks.filter(({ status }) => status !== 'ran').map(notification),
           },
         ],
         properties: {
@@ -63,5 +61,39 @@ const resultOf = (one: Violation): Record<string, unknown> => ({
   message: { text: `${one.message}. ${one.remediation}` },
   locations: [{ logicalLocations: [{ fullyQualifiedName: one.pointer, kind: 'value' }] }],
   partialFingerprints: { 'matchedFact/v1': one.fingerprint },
-  properties: { policy: one.policy, severity: one.severity, confidence: one.confidence },
+  ...(one.flow === undefined ? {} : { codeFlows: [{ threadFlows: [{ locations: one.flow.map(flowLocation) }] }] }),
+  ...(one.suppressed === undefined
+    ? {}
+    : {
+        suppressions: [
+          {
+            kind: 'external',
+            status: 'accepted',
+            justification: one.suppressed.reason,
+            properties: { owner: one.suppressed.owner, expires: one.suppressed.expires },
+          },
+        ],
+      }),
+  properties: {
+    policy: one.policy,
+    severity: one.severity,
+    confidence: one.confidence,
+    ...(one.range === undefined ? {} : { range: one.range }),
+  },
 })
+
+const flowLocation = ({ role, pointer, range }: FlowStep): Record<string, unknown> => ({
+  location: { logicalLocations: [{ fullyQualifiedName: pointer, kind: 'value' }] },
+  kinds: [role],
+  ...(range === undefined ? {} : { properties: { range } }),
+})
+
+const by = (check: string): string | undefined => ANSWERED_ELSEWHERE.find(({ id }) => id === check)?.by
+
+/** A check that did not run; one that somebody else answers is no fault of this run. */
+const notification = ({ name, status }: VerdictCheck): Record<string, unknown> => {
+  const other = by(name)
+  return other === undefined
+    ? { level: 'error', message: { text: `the check ${name} is ${status}` } }
+    : { level: 'note', message: { text: `the check ${name} was not run here: answered by ${other}` } }
+}

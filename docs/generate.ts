@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { feedError } from '../consumers/feeds/errors.ts'
 import { governanceError } from '../consumers/governance/errors.ts'
 import { creditError } from '../consumers/metering/credits/errors.ts'
 import { billingError } from '../consumers/metering/errors.ts'
@@ -10,6 +11,7 @@ import { settingDefinitions } from '../deploy/settings.ts'
 import { authError } from '../platform/auth/errors.ts'
 import type { ErrorDefinition } from '../platform/errors.ts'
 import { httpError } from '../platform/http/errors.ts'
+import { keyError } from '../platform/keys/errors.ts'
 import { envExample } from '../platform/settings.ts'
 import { dataError } from '../producers/data/errors.ts'
 import { marketplaceError } from '../producers/marketplace/errors.ts'
@@ -52,10 +54,11 @@ function settingsPage(): string {
 function errorsPage(): string {
   const rooms: [string, Record<string, ErrorDefinition>][] = [
     ['every service', { ...authError.definitions, ...httpError.definitions }],
-    ['marketplace', marketplaceError.definitions],
+    ['marketplace', { ...marketplaceError.definitions, ...keyError.definitions }],
     ['governance', governanceError.definitions],
     ['usage', usageError.definitions],
     ['billing', { ...billingError.definitions, ...creditError.definitions, ...paymentError.definitions }],
+    ['feed and webhooks', feedError.definitions],
     ['data', dataError.definitions],
   ]
   const rows = rooms.flatMap(([room, definitions]) =>

@@ -1,4 +1,5 @@
 import type { EventDefinition } from './define-event.ts'
+import { analyzerChanged } from './events/analyzer.changed.ts'
 import { creditNoteIssued } from './events/credit_note.issued.ts'
 import { invoiceIssued } from './events/invoice.issued.ts'
 import { invoiceUpdated } from './events/invoice.updated.ts'
@@ -6,15 +7,18 @@ import { orgReactivated } from './events/org.reactivated.ts'
 import { orgSuspended } from './events/org.suspended.ts'
 import { paymentFailed } from './events/payment.failed.ts'
 import { paymentSucceeded } from './events/payment.succeeded.ts'
+import { rescanRequested } from './events/rescan.requested.ts'
 import { usageReported } from './events/usage.reported.ts'
 import { wpkBlocked } from './events/wpk.blocked.ts'
 import { wpkDeprecated } from './events/wpk.deprecated.ts'
 import { wpkPublished } from './events/wpk.published.ts'
 import { wpkRejected } from './events/wpk.rejected.ts'
+import { wpkRescanned } from './events/wpk.rescanned.ts'
 import { wpkReviewed } from './events/wpk.reviewed.ts'
 import { wpkSubmitted } from './events/wpk.submitted.ts'
 import { wpkVerdict } from './events/wpk.verdict.ts'
 import { wpkYanked } from './events/wpk.yanked.ts'
+import { wpkVisibilityChanged } from './events/wpk_visibility.changed.ts'
 
 /** The one list of event types: topics, reference pages and tests derive from it. */
 export const eventTypes: readonly EventDefinition[] = [
@@ -24,8 +28,12 @@ export const eventTypes: readonly EventDefinition[] = [
   wpkPublished,
   wpkRejected,
   wpkDeprecated,
+  wpkVisibilityChanged,
   wpkYanked,
   wpkBlocked,
+  analyzerChanged,
+  rescanRequested,
+  wpkRescanned,
   usageReported,
   invoiceUpdated,
   invoiceIssued,

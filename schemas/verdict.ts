@@ -11,6 +11,22 @@ export const Severity = Type.Union([
 
 export const Confidence = Type.Union([Type.Literal('low'), Type.Literal('medium'), Type.Literal('high')])
 
+/** Part of the text at a pointer: UTF-16 positions, `end` exclusive. */
+export const ValueRange = Type.Object(
+  { start: Type.Integer({ minimum: 0 }), end: Type.Integer({ minimum: 0 }) },
+  closed,
+)
+
+/** One station of data on their way: where they were read, what they passed, where they leave. */
+export const FlowStep = Type.Object(
+  {
+    role: Type.Union([Type.Literal('source'), Type.Literal('transform'), Type.Literal('sink')]),
+    pointer: Type.String({ maxLength: 4096 }),
+    range: Type.Optional(ValueRange),
+  },
+  closed,
+)
+
 /** One finding. `pointer` (RFC 6901) is the place of the matched value or lies inside it. */
 export const Violation = Type.Object(
   {
@@ -23,6 +39,34 @@ export const Violation = Type.Object(
     remediation: Type.String({ minLength: 1, maxLength: 500 }),
     /** sha256 over rule and matched fact, without the place: the same finding keeps it when handlers move. */
     fingerprint: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    /** The part of the value that was matched, where the value shows it. */
+    range: Type.Optional(ValueRange),
+    /** From the first source to the sink, when the finding is about data that move. */
+    flow: Type.Optional(Type.Array(FlowStep, { maxItems: 10 })),
+  },
+  closed,
+)
+
+export const CapabilityKind = Type.Union([
+  Type.Literal('reads_secret'),
+  Type.Literal('network_out'),
+  Type.Literal('executes_download'),
+  Type.Literal('writes_outside'),
+  Type.Literal('privilege'),
+  Type.Literal('persistence'),
+  Type.Literal('destroys'),
+  Type.Literal('decodes'),
+  Type.Literal('spawns'),
+  Type.Literal('installs'),
+])
+
+/** One thing that a package can do, at its place. `detail` is the host, path, program or package; secrets are masked. */
+export const CapabilityDetail = Type.Object(
+  {
+    kind: CapabilityKind,
+    pointer: Type.String({ maxLength: 4096 }),
+    range: Type.Optional(ValueRange),
+    detail: Type.String({ minLength: 1, maxLength: 200 }),
   },
   closed,
 )
@@ -33,6 +77,10 @@ export const VerdictCheck = Type.Object(
     name: Type.String({ minLength: 1, maxLength: 64 }),
     version: Type.String({ minLength: 1, maxLength: 64 }),
     status: Type.Union([Type.Literal('ran'), Type.Literal('failed'), Type.Literal('unavailable')]),
+    /** What it looked at. */
+    on: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    /** Why it did not run, or who ran it. */
+    detail: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
   },
   closed,
 )
@@ -62,6 +110,8 @@ export const Verdict = Type.Object(
     checks: Type.Array(VerdictCheck),
     /** The features that moved the model's probability, largest first; none without a model. */
     contributions: Type.Optional(Type.Array(Contribution)),
+    /** What the package can do and where, in the order of the document; at most 200 are listed. */
+    capability_details: Type.Optional(Type.Array(CapabilityDetail, { maxItems: 200 })),
   },
   { ...closed, $id: 'atom:verdict:v1', title: 'Verdict' },
 )
@@ -70,5 +120,9 @@ export type Severity = Static<typeof Severity>
 export type Confidence = Static<typeof Confidence>
 export type Violation = Static<typeof Violation>
 export type Contribution = Static<typeof Contribution>
+export type ValueRange = Static<typeof ValueRange>
+export type FlowStep = Static<typeof FlowStep>
+export type CapabilityKind = Static<typeof CapabilityKind>
+export type CapabilityDetail = Static<typeof CapabilityDetail>
 export type VerdictCheck = Static<typeof VerdictCheck>
 export type Verdict = Static<typeof Verdict>

@@ -11,6 +11,9 @@ const ShortText = Type.String({ maxLength: 256 })
 const SEMVER =
   '^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)(-[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?(\\+[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?$'
 
+/** What a package may be called. */
+export const WPK_NAME = '^[a-z0-9][a-z0-9._-]*$'
+
 export const WpkHandler = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 256 }),
@@ -37,7 +40,7 @@ export const WpkTrigger = Type.Object(
 
 const Metadata = Type.Object(
   {
-    name: Type.String({ pattern: '^[a-z0-9][a-z0-9._-]*$', maxLength: 128 }),
+    name: Type.String({ pattern: WPK_NAME, maxLength: 128 }),
     version: Type.String({ pattern: SEMVER, maxLength: 128 }),
     description: Type.Optional(Type.String()),
     author: Type.Optional(Type.String()),

@@ -8,19 +8,25 @@ import type { Counts } from './support/run-mocha.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** All of it takes a small part of this; what hangs must not hang its caller. */
 const LIMIT_MS = 15 * 60_000
+const DATABASES = 2
 
 /**
  * `npm test [-- pattern…]`: every `tests/**\/*.test.ts`, or those whose path contains a pattern (`*` stands for
- * anything). Two processes: one with the tests that share the database server, one with all the others.
+ * anything). One process with the tests that need no database, and two that each share a server: most of a test of the
+ * first kind is waiting for processes to start.
  */
 async function main(patterns: readonly string[]): Promise<number> {
   const files = testFiles().filter(
     (file) => patterns.length === 0 || patterns.some((pattern) => matches(file, pattern)),
   )
   const usesDatabase = (file: string) => file.endsWith('.db.test.ts')
-  const groups = [files.filter((file) => !usesDatabase(file)), files.filter(usesDatabase)].filter(
-    (group) => group.length > 0,
-  )
+  const turnOf = (turn: number) => files.filter(usesDatabase).filter((_, n) => n % DATABASES === turn)
+  const groups = [
+    files.filter((file) => !usesDatabase(file)),
+    ...Array.from({ length: DATABASES }, (_, n) => turnOf(n)),
+  ]
+    // Of a few files named on the command line there may be none of a kind.
+    .filter((group) => group.length > 0)
   const temporary = mkdtempSync(join(tmpdir(), 'atom-tests-'))
   // The database server may run as another user and has to pass through.
   chmodSync(temporary, 0o711)

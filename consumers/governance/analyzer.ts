@@ -1,24 +1,35 @@
-import { Worker } from 'node:worker_threads'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Worker } from 'node:worker_threads'
+import { messageOf } from '../../platform/errors.ts'
 import type { Verdict } from '../../schemas/verdict.ts'
-import type { AnalysisReply, AnalysisRequest, WorkerOptions, WorkerReady } from './analysis-messages.ts'
+import type { AnalysisReply, AnalysisRequest, WorkerReady } from './analysis-messages.ts'
 import { governanceError } from './errors.ts'
 import type { ModelInfo } from './model-card.ts'
+import { startWorker } from './start-worker.ts'
 
 export type AnalyzerOptions = {
   /** Where model.onnx and model.json are; default: the folder shipped with the code. */
   modelDirectory?: URL
   /** Time for one analysis; the worker is replaced when it is over. Default 2000. */
   timeLimitMs?: number
+  /** Worker threads. Default 2: one always stays free for packages that were submitted. */
+  workers?: number
   /** The worker's program; tests put one here that hangs or dies. */
   worker?: URL
+}
+
+export type AnalyzeOptions = {
+  /** For what was submitted: goes before everything that was only asked about, and finds a worker that this cannot take. */
+  urgent?: boolean
 }
 
 export type Analyzer = {
   /**
    * The verdict on the exact bytes of a package. Rejects with an AppError: `wpk_malformed` (with `errors`, each with a
-   * JSON Pointer), `analysis_timeout`, `analysis_failed` or `analyzer_closed`.
+   * JSON Pointer), `analysis_timeout`, `analysis_memory` and `analysis_failed` (all about this package),
+   * `analyzer_busy`, `analyzer_unavailable` or `analyzer_closed` (none of them is).
    */
-  analyze: (content: Uint8Array, mediaType?: string) => Promise<Verdict>
+  analyze: (content: Uint8Array, mediaType?: string, options?: AnalyzeOptions) => Promise<Verdict>
   /** The model in use; empty when none is usable and the rules judge alone. */
   models: () => ModelInfo[]
   /** Why there is no usable model, or null. For /health. */
@@ -26,96 +37,127 @@ export type Analyzer = {
   close: () => Promise<void>
 }
 
-type Job = { request: AnalysisRequest; resolve: (verdict: Verdict) => void; reject: (error: Error) => void }
-type State = { worker: Worker; ready: WorkerReady }
+type Job = {
+  request: AnalysisRequest
+  urgent: boolean
+  resolve: (verdict: Verdict) => void
+  reject: (error: Error) => void
+}
+/** A place for one worker. `use` is what it does, or what it did when it had to be replaced. */
+type Slot = { worker: Worker | null; job: Job | null; use: 'urgent' | 'other' | null; timer?: NodeJS.Timeout }
 
 const MODEL_DIRECTORY = new URL('./model/', import.meta.url)
-const WORKER = new URL('./analysis-worker.mjs', import.meta.url)
 const TIME_LIMIT_MS = 2000
-// A worker that does not come up within this time will not come up.
-const START_LIMIT_MS = 15_000
-// Enough for a package of 1 MB many times over; a runaway analysis ends itself instead of the process.
-const HEAP_LIMIT_MB = 256
+// Asked about and not yet begun: more than these only grow old, and each may be 2.5 MB.
+const MOST_WAITING = 64
+const RESTART_PAUSE_MS = 500
 
-/** Starts the worker thread and answers when it has loaded the rules and the model. */
+/** Starts the worker threads and answers when the first has loaded the rules and the model. */
 export async function openAnalyzer(options: AnalyzerOptions = {}): Promise<Analyzer> {
-  const timeLimitMs = options.timeLimitMs ?? TIME_LIMIT_MS
-  const queue: Job[] = []
+  const { timeLimitMs = TIME_LIMIT_MS, workers = 2, modelDirectory = MODEL_DIRECTORY } = options
+  const slots: Slot[] = Array.from({ length: workers }, () => ({ worker: null, job: null, use: null }))
+  const urgentJobs: Job[] = []
+  const otherJobs: Job[] = []
+  const starting = new Set<Promise<void>>()
+  const stopping = new AbortController()
+  let ready: WorkerReady
   let nextId = 1
-  let running: Job | null = null
-  let closed = false
-  let state = await startWorker(options)
-  let restarting: Promise<void> | null = null
-  let finish: (() => void) | null = null
-  watch(state.worker)
 
-  function watch(worker: Worker): void {
+  const start = async (slot: Slot): Promise<void> => {
+    const started = await startWorker(modelDirectory, options.worker)
+    if (stopping.signal.aborted) return void (await started.worker.terminate())
+    const { worker } = started
+    ready = started.ready
+    slot.worker = worker
+    slot.use = null
     worker.on('message', (reply: AnalysisReply) => {
-      if (running?.request.id === reply.id) settle(() => deliver(running, reply))
+      if (slot.worker === worker && slot.job?.request.id === reply.id) finish(slot, (job) => deliver(job, reply))
     })
-    worker.on('error', (error) => lost(worker, error.message))
-    worker.on('exit', (code) => lost(worker, `the worker ended with code ${code}`))
-  }
-
-  function settle(act: () => void): void {
-    finish?.()
-    finish = null
-    act()
-    running = null
+    worker.on('error', (error) => lost(slot, worker, error))
+    worker.on('exit', (code) => lost(slot, worker, new Error(`the worker ended with code ${code}`)))
     pump()
   }
 
-  function pump(): void {
-    if (closed || running !== null || restarting !== null) return
-    const job = queue.shift()
-    if (job === undefined) return
-    running = job
-    const timer = setTimeout(() => {
-      settle(() => {
-        job.reject(governanceError('analysis_timeout', `no verdict within ${timeLimitMs} ms`))
-        replace()
-      })
-    }, timeLimitMs)
-    finish = () => clearTimeout(timer)
-    state.worker.postMessage(job.request)
+  /** Puts a new worker into a slot, as often as it takes; who waits for it while there is no other is told. */
+  const fill = (slot: Slot): void => {
+    const filling = (async () => {
+      while (!stopping.signal.aborted) {
+        try {
+          return await start(slot)
+        } catch (error) {
+          if (slots.every(({ worker }) => worker === null)) refuseAll('analyzer_unavailable', messageOf(error))
+          await pause(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {})
+        }
+      }
+    })().finally(() => starting.delete(filling))
+    starting.add(filling)
+  }
+
+  const refuseAll = (code: 'analyzer_unavailable' | 'analyzer_closed', detail: string): void => {
+    for (const job of [...urgentJobs.splice(0), ...otherJobs.splice(0)]) job.reject(governanceError(code, detail))
   }
 
   /** The worker died by itself: only the package it was working on fails. */
-  function lost(worker: Worker, detail: string): void {
-    if (closed || worker !== state.worker || restarting !== null) return
-    settle(() => {
-      running?.reject(governanceError('analysis_failed', detail))
-      replace()
-    })
+  const lost = (slot: Slot, worker: Worker, error: Error & { code?: string }): void => {
+    if (slot.worker !== worker) return
+    const memory = error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+    replace(slot, memory ? 'analysis_memory' : 'analysis_failed', memory ? 'out of memory' : error.message)
   }
 
-  function replace(): void {
-    const old = state.worker
-    restarting = old
-      .terminate()
-      .then(() => startWorker(options))
-      .then((next) => {
-        if (closed) return void next.worker.terminate()
-        state = next
-        watch(next.worker)
-      })
-      .catch((error: unknown) => {
-        for (const job of queue.splice(0))
-          job.reject(governanceError('analysis_failed', String(error), { cause: error }))
-      })
-      .finally(() => {
-        restarting = null
-        pump()
-      })
+  const replace = (
+    slot: Slot,
+    code: 'analysis_timeout' | 'analysis_memory' | 'analysis_failed',
+    detail: string,
+  ): void => {
+    const { worker, use } = slot
+    slot.worker = null
+    finish(slot, (job) => job.reject(governanceError(code, detail)))
+    // Until it is there again the slot counts as used by what broke it, or that could go on to take the next one.
+    slot.use = use
+    void worker?.terminate()
+    if (!stopping.signal.aborted) fill(slot)
   }
+
+  const finish = (slot: Slot, act: (job: Job) => void): void => {
+    const { job } = slot
+    clearTimeout(slot.timer)
+    slot.job = null
+    if (slot.worker !== null) slot.use = null
+    if (job !== null) act(job)
+    pump()
+  }
+
+  const pump = (): void => {
+    if (stopping.signal.aborted) return
+    for (const slot of slots) {
+      if (slot.worker === null || slot.job !== null) continue
+      const job = urgentJobs.shift() ?? (mayTakeOther() ? otherJobs.shift() : undefined)
+      if (job === undefined) return
+      run(slot, slot.worker, job)
+    }
+  }
+
+  const mayTakeOther = (): boolean => slots.filter(({ use }) => use === 'other').length < Math.max(slots.length - 1, 1)
+
+  const run = (slot: Slot, worker: Worker, job: Job): void => {
+    slot.job = job
+    slot.use = job.urgent ? 'urgent' : 'other'
+    slot.timer = setTimeout(() => replace(slot, 'analysis_timeout', `no verdict within ${timeLimitMs} ms`), timeLimitMs)
+    worker.postMessage(job.request)
+  }
+
+  const [first, ...others] = slots
+  if (first === undefined) throw new Error('an analyzer needs a worker')
+  await start(first)
+  for (const slot of others) fill(slot)
 
   return {
-    analyze: (content, mediaType) =>
+    analyze: (content, mediaType, { urgent = false } = {}) =>
       new Promise((resolve, reject) => {
-        if (closed) {
-          reject(governanceError('analyzer_closed', 'the analyzer is closed'))
-          return
-        }
+        if (stopping.signal.aborted) return reject(governanceError('analyzer_closed', 'the analyzer is closed'))
+        const jobs = urgent ? urgentJobs : otherJobs
+        if (jobs.length >= MOST_WAITING)
+          return reject(governanceError('analyzer_busy', `${MOST_WAITING} documents wait already`))
         // A copy: the caller may reuse its buffer, and a pooled Buffer would carry its whole pool along.
         const request: AnalysisRequest = {
           id: nextId,
@@ -123,54 +165,30 @@ export async function openAnalyzer(options: AnalyzerOptions = {}): Promise<Analy
           ...(mediaType === undefined ? {} : { mediaType }),
         }
         nextId += 1
-        queue.push({ request, resolve, reject })
+        jobs.push({ request, urgent, resolve, reject })
         pump()
       }),
-    models: () => (state.ready.model === null ? [] : [state.ready.model]),
-    modelProblem: () => state.ready.reason,
+    models: () => (ready.model === null ? [] : [ready.model]),
+    modelProblem: () => ready.reason,
     close: async () => {
-      closed = true
-      finish?.()
-      for (const job of [...(running === null ? [] : [running]), ...queue.splice(0)]) {
-        job.reject(governanceError('analyzer_closed', 'the analyzer is closed'))
-      }
-      await restarting
-      await state.worker.terminate()
+      stopping.abort()
+      refuseAll('analyzer_closed', 'the analyzer is closed')
+      const running = slots.map((slot) => {
+        const { worker } = slot
+        slot.worker = null
+        finish(slot, (job) => job.reject(governanceError('analyzer_closed', 'the analyzer is closed')))
+        return worker?.terminate()
+      })
+      await Promise.all([...running, ...starting])
     },
   }
 }
 
-function deliver(job: Job | null, reply: AnalysisReply): void {
-  if (reply.kind === 'verdict') job?.resolve(reply.verdict)
-  else if (reply.kind === 'failed') job?.reject(governanceError('analysis_failed', reply.detail))
+function deliver(job: Job, reply: AnalysisReply): void {
+  if (reply.kind === 'verdict') job.resolve(reply.verdict)
+  else if (reply.kind === 'failed') job.reject(governanceError('analysis_failed', reply.detail))
   else
-    job?.reject(
+    job.reject(
       governanceError('wpk_malformed', reply.errors[0]?.detail ?? 'not a workflow package', { errors: reply.errors }),
     )
-}
-
-function startWorker(options: AnalyzerOptions): Promise<State> {
-  const data: WorkerOptions = { modelDirectory: (options.modelDirectory ?? MODEL_DIRECTORY).href }
-  const worker = new Worker(options.worker ?? WORKER, {
-    workerData: data,
-    // Nothing of the process's own flags: an inherited `--import tsx` is looked up from the working directory.
-    execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB },
-  })
-  return new Promise<State>((resolve, reject) => {
-    const timer = setTimeout(() => fail(new Error('the analysis worker did not start')), START_LIMIT_MS)
-    const fail = (error: Error): void => {
-      clearTimeout(timer)
-      void worker.terminate()
-      reject(error)
-    }
-    worker.once('error', fail)
-    worker.once('exit', (code) => fail(new Error(`the analysis worker ended with code ${code} while starting`)))
-    worker.once('message', (ready: WorkerReady) => {
-      clearTimeout(timer)
-      worker.removeAllListeners('error')
-      worker.removeAllListeners('exit')
-      resolve({ worker, ready })
-    })
-  })
 }

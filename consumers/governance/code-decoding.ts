@@ -8,11 +8,11 @@ const HEX = /^(?:[0-9a-f]{2}){12,10000}$/i
 /** Literals that code decodes, decoded, so that what is hidden in them is read too. At most eight, text only. */
 export function decodedLiterals(code: readonly InlineCode[]): InlineCode[] {
   const found: InlineCode[] = []
-  for (const { language, text } of code) {
+  for (const { language, text, within } of code) {
     if (!DECODES.test(text)) continue
     for (const [, literal = ''] of text.matchAll(LITERAL)) {
       const decoded = Buffer.from(literal, HEX.test(literal) ? 'hex' : 'base64').toString('utf8')
-      if (isText(decoded)) found.push({ language, text: decoded })
+      if (isText(decoded)) found.push({ language, text: decoded, within: within ?? { start: 0, end: text.length } })
       if (found.length === 8) return found
     }
   }

@@ -1,6 +1,6 @@
 import { execParts } from './exec-array.ts'
-import { type Pipeline, parseShell } from './shell.ts'
-import { allPipelines, type InlineCode } from './shell-commands.ts'
+import type { Pipeline } from './shell.ts'
+import { handedOver, type InlineCode } from './shell-commands.ts'
 
 // A call that starts a program, with a text or a list of texts as its first argument. Lengths are bounded so that the
 // search stays linear.
@@ -10,14 +10,13 @@ const TEXT = /"((?:[^"\\\n]|\\.){0,2000})"|'((?:[^'\\\n]|\\.){0,2000})'/g
 
 /** The shell commands that other code starts (`os.system('...')`, `execSync("...")`, `subprocess.run([...])`). */
 export function embeddedPipelines(code: readonly InlineCode[]): Pipeline[] {
-  return code.flatMap(({ text }) =>
+  return code.flatMap(({ text, within }) =>
     [...text.matchAll(CALL)].flatMap((call) => {
       const list = call[1] ?? ''
-      if (!list.startsWith('[')) return allPipelines(parseShell(unquoted(call[2] ?? '')), 1)
+      const place = within ?? { start: call.index, end: call.index + call[0].length }
+      if (!list.startsWith('[')) return handedOver(unquoted(call[2] ?? ''), 0, place)
       const items = [...list.matchAll(TEXT)].map((item) => item[1] ?? item[2] ?? '')
-      return execParts(items).flatMap((part) =>
-        part.language === 'shell' ? allPipelines(parseShell(part.text), 1) : [],
-      )
+      return execParts(items).flatMap((part) => (part.language === 'shell' ? handedOver(part.text, 0, place) : []))
     }),
   )
 }

@@ -16,7 +16,8 @@ export type Area = 'handler' | 'rollback' | 'trigger' | 'alert'
 /**
  * One value that something executes or sends. `pointer` is its exact place, `name` its key (or the variable or header
  * it sets), `handler` the index of its handler (-1 outside of one). `bare` is the text with comments blanked and
- * look-alike characters replaced. Only command facts have pipelines (shell, and shell started from other code) and code (the rest).
+ * look-alike characters replaced; `offset` where it begins in the value at the pointer, or null when its places are not
+ * places of that value. Only command facts have pipelines (shell, and shell started from other code) and code (the rest).
  */
 export type Fact = {
   pointer: string
@@ -26,6 +27,7 @@ export type Fact = {
   area: Area
   handler: number
   bare: string
+  offset: number | null
   pipelines: Pipeline[]
   code: InlineCode[]
 }
@@ -129,15 +131,17 @@ function leaf(
 ): void {
   const text = String(value)
   const isText = typeof value === 'string'
+  const before = facts.length
   if (isText && (COMMAND_KEYS.has(key) || (key === 'args' && SHELL_MODULES.test(String(parent.module ?? ''))))) {
     facts.push(commandFact(key, text, pointer, place))
   } else if (isText && (key === 'image' || key === 'container')) facts.push(fact('image', key, text, pointer, place))
   else if (isText && key === 'uses' && text.startsWith('docker://'))
-    facts.push(fact('image', key, text.slice(9), pointer, place))
+    facts.push({ ...fact('image', key, text.slice(9), pointer, place), offset: 9 })
   else if (isText && (URL_KEYS.has(key) || /^https?:\/\//i.test(text)))
     facts.push(fact('url', key, text, pointer, place))
   else if (isText && isSecretName(key)) facts.push(fact('env', key, text, pointer, place))
   else facts.push(fact(place.inManifest ? 'manifest' : 'string', key, text, pointer, place))
+  if (!isText) for (const made of facts.slice(before)) made.offset = null
 }
 
 /** `command` and `args` lists belong together: together they are one program call. */
@@ -154,7 +158,9 @@ function visitExec(facts: Fact[], value: Record<string, unknown>, pointer: strin
     const inArgs = part.index === null ? args.length > 0 : part.index >= offset
     const base = pointer + pointerStep(inArgs ? 'args' : (commandKey ?? 'command'))
     const at = part.index === null ? base : base + pointerStep(part.index - (inArgs ? offset : 0))
-    facts.push(commandFact('command', part.text, at, { ...place, language: part.language }))
+    const made = commandFact('command', part.text, at, { ...place, language: part.language })
+    // A line made of a whole list stands in no single value.
+    facts.push(part.index === null ? { ...made, offset: null } : made)
   }
   if (commandKey !== undefined) done.add(commandKey)
   if (single) done.add('command')
@@ -169,7 +175,8 @@ function visitEnv(facts: Fact[], value: unknown, pointer: string, place: Place):
     const step = pointer + pointerStep(index)
     if (typeof item === 'string') {
       const equals = item.indexOf('=')
-      facts.push(fact('env', item.slice(0, Math.max(equals, 0)), item.slice(equals + 1), step, place))
+      const made = fact('env', item.slice(0, Math.max(equals, 0)), item.slice(equals + 1), step, place)
+      facts.push({ ...made, offset: equals + 1 })
     } else if (isObject(item) && item.value !== undefined) {
       facts.push(fact('env', String(item.name ?? ''), String(item.value), `${step}/value`, place))
     } else visitObject(facts, item, step, place)
@@ -186,7 +193,10 @@ function visitNamed(
   for (const [name, item] of Object.entries(value)) {
     const step = pointer + pointerStep(name)
     if (isObject(item)) visitObject(facts, item, step, place)
-    else if (item !== null) facts.push(fact(kind, name, String(item), step, place))
+    else if (item !== null) {
+      const made = fact(kind, name, String(item), step, place)
+      facts.push(typeof item === 'string' ? made : { ...made, offset: null })
+    }
   }
 }
 
@@ -203,7 +213,8 @@ function visitData(
     const step = pointer + pointerStep(name)
     if (secret !== null) {
       const text = secret === 'data' ? Buffer.from(item, 'base64').toString('utf8') : item
-      facts.push(fact('env', isSecretName(name) ? name : `secret.${name}`, text, step, place))
+      const made = fact('env', isSecretName(name) ? name : `secret.${name}`, text, step, place)
+      facts.push(secret === 'data' ? { ...made, offset: null } : made)
     } else if (/\.(?:sh|bash)$/.test(name) || /^#!/.test(item)) facts.push(commandFact(name, item, step, place))
     else facts.push(fact(isSecretName(name) ? 'env' : 'manifest', name, item, step, place))
   }
@@ -218,7 +229,7 @@ function visitManifest(facts: Fact[], key: string, value: unknown, pointer: stri
       const found: Fact[] = []
       if (parsed.ok) visitObject(found, parsed.value, '', inside)
       else if (part.trim() !== '') found.push(fact('manifest', key, part, '', inside))
-      facts.push(...found.map((item) => ({ ...item, pointer })))
+      facts.push(...found.map((item) => ({ ...item, pointer, offset: null })))
     }
   } else if (Array.isArray(value)) {
     value.forEach((item, index) => {
@@ -231,9 +242,10 @@ function commandFact(name: string, text: string, pointer: string, place: Place):
   const read = normalised(text).replaceAll('\r\n', '\n')
   const language = languageFromHead(read) ?? place.language
   const base = fact('command', name, text, pointer, place)
+  if (read.length !== text.length) base.offset = null
   if (language !== 'shell') {
     const bare = withoutComments(read, language)
-    const code: InlineCode[] = [{ language, text: bare }]
+    const code: InlineCode[] = [{ language, text: bare, within: null }]
     code.push(...decodedLiterals(code))
     return { ...base, bare, code, pipelines: embeddedPipelines(code) }
   }
@@ -272,6 +284,7 @@ const fact = (kind: FactKind, name: string, text: string, pointer: string, place
   area: place.area,
   handler: place.handler,
   bare: text,
+  offset: 0,
   pipelines: [],
   code: [],
 })

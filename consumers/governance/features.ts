@@ -48,8 +48,8 @@ export function featuresOf(
     ...SIGNALS.map((signal) => (signs.has(signal.name) ? 1 : 0)),
     ...STRUCTURE.map(({ value }) => value(view)),
   ]
-  // A value that is no number would silently become the model's problem.
-  return Float32Array.from(values, (value) => (Number.isFinite(value) ? value : 0))
+  // A value that is no number stays one: the model refuses it, and a person must look.
+  return Float32Array.from(values)
 }
 
 // The trigger alone labels pull requests every day; the checkout alone is any test run. Together they run what a stranger sent.

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { Contribution, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
+import { messageOf } from '../../platform/errors.ts'
+import type { CapabilityDetail, Contribution, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
 import type { Wpk } from '../../schemas/wpk.ts'
 import { type Capability, capabilitiesOf } from './capabilities.ts'
+import { capabilityDetailsOf } from './capability-details.ts'
 import { featuresOf } from './features.ts'
 import type { LoadedModel } from './model.ts'
 import type { ModelCard } from './model-card.ts'
+import { unanswered } from './outside-checks.ts'
 import { viewOf } from './package-view.ts'
 import { decisionOf, riskScore } from './risk.ts'
 import { RULES, RULESET } from './rules/index.ts'
@@ -14,6 +17,7 @@ export type RuleResult = {
   violations: Violation[]
   checks: VerdictCheck[]
   capabilities: Capability[]
+  details: CapabilityDetail[]
   features: Float32Array
 }
 
@@ -24,37 +28,46 @@ export function runRules(wpk: Wpk): RuleResult {
   const view = viewOf(wpk)
   const violations: Violation[] = []
   const checks: VerdictCheck[] = []
+  const on = `${wpk.spec.handlers.length} handlers, ${view.facts.length} values that run or are sent`
   for (const rule of RULES) {
-    const status = collect(() => violations.push(...runRule(rule, view)))
-    checks.push({ name: rule.id, version: String(rule.version), status })
+    const { status, detail } = collect(() => violations.push(...runRule(rule, view)))
+    checks.push({ name: rule.id, version: String(rule.version), status, on, ...(detail === null ? {} : { detail }) })
   }
   // Worst first, then by rule and place: the order says nothing else and must not vary.
   violations.sort(
     (a, b) =>
       SEVERITY_ORDER[a.severity] - SEVERITY_ORDER[b.severity] ||
       compare(a.rule_id, b.rule_id) ||
-      compare(a.pointer, b.pointer),
+      compare(a.pointer, b.pointer) ||
+      compare(a.fingerprint, b.fingerprint),
   )
   const capabilities = capabilitiesOf(view)
-  return { violations, checks, capabilities, features: featuresOf(view, violations, capabilities) }
+  const features = featuresOf(view, violations, capabilities)
+  return { violations, checks, capabilities, details: capabilityDetailsOf(view), features }
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-function collect(run: () => void): VerdictCheck['status'] {
+function collect(run: () => void): { status: VerdictCheck['status']; detail: string | null } {
   try {
     run()
-    return 'ran'
-  } catch {
-    return 'failed'
+    return { status: 'ran', detail: null }
+  } catch (error) {
+    return { status: 'failed', detail: `could not judge the package: ${messageOf(error)}`.slice(0, 500) }
   }
 }
 
 /** The verdict on a package: a pure function of its bytes, the rules and the model. */
 export async function judge(content: Uint8Array, wpk: Wpk, model: LoadedModel): Promise<Verdict> {
-  const { violations, checks, capabilities, features } = runRules(wpk)
+  const { violations, checks, capabilities, details, features } = runRules(wpk)
   const probability = model.usable ? await model.probability(features) : null
-  const allChecks: VerdictCheck[] = [...checks, modelCheck(model, probability)]
+  const document: VerdictCheck = {
+    name: 'document',
+    version: wpk.apiVersion,
+    status: 'ran',
+    on: 'limits, syntax and shape',
+  }
+  const allChecks: VerdictCheck[] = [document, ...checks, ...unanswered, modelCheck(model, probability)]
   const risk = riskScore(violations, probability)
   return {
     risk_score: risk,
@@ -66,6 +79,7 @@ export async function judge(content: Uint8Array, wpk: Wpk, model: LoadedModel): 
     model: model.usable && probability !== null ? { version: model.card.version, sha256: model.card.sha256 } : null,
     checks: allChecks,
     ...(model.usable && probability !== null ? { contributions: contributionsOf(features, model.card) } : {}),
+    capability_details: details,
   }
 }
 
@@ -82,6 +96,11 @@ function contributionsOf(features: Float32Array, { features: names, weights }: M
 }
 
 function modelCheck(model: LoadedModel, probability: number | null): VerdictCheck {
-  if (!model.usable) return { name: 'model', version: 'none', status: 'unavailable' }
-  return { name: 'model', version: model.card.version, status: probability === null ? 'failed' : 'ran' }
+  if (!model.usable)
+    return { name: 'model', version: 'none', status: 'unavailable', detail: `${model.reason}: the rules judged alone` }
+  const { version, features } = model.card
+  const ran: VerdictCheck = { name: 'model', version, status: 'ran', on: `${features.length} features` }
+  return probability === null
+    ? { ...ran, status: 'failed', detail: 'it has no answer to these features: a person must look' }
+    : ran
 }

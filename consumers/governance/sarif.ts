@@ -1,4 +1,5 @@
 import type { Severity, Verdict, Violation } from '../../schemas/verdict.ts'
+import { isAskedElsewhere } from './outside-checks.ts'
 import { RULES } from './rules/index.ts'
 
 const LEVEL: Record<Severity, 'error' | 'warning' | 'note'> = {
@@ -38,10 +39,13 @@ export function sarifOf(verdict: Verdict): Record<string, unknown> {
         results: verdict.violations.map(resultOf),
         invocations: [
           {
-            executionSuccessful: verdict.checks.every(({ status }) => status === 'ran'),
+            executionSuccessful: verdict.checks.every(({ name, status }) => status === 'ran' || isAskedElsewhere(name)),
             toolExecutionNotifications: verdict.checks
               .filter(({ status }) => status !== 'ran')
-              .map(({ name, status }) => ({ level: 'error', message: { text: `the check ${name} is ${status}` } })),
+              .map(({ name, status, detail }) => ({
+                level: isAskedElsewhere(name) ? 'note' : 'error',
+                message: { text: `the check ${name} is ${status}${detail === undefined ? '' : `: ${detail}`}` },
+              })),
           },
         ],
         properties: {

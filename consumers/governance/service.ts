@@ -5,6 +5,7 @@ import { checked } from '../../platform/http/validate.ts'
 import { closed } from '../../schemas/envelope.ts'
 import type { Verdict } from '../../schemas/verdict.ts'
 import type { Analyzer } from './analyzer.ts'
+import { judgedOrHeld } from './held-verdict.ts'
 import { readSample } from './sample.ts'
 import { sarifOf } from './sarif.ts'
 
@@ -31,7 +32,10 @@ export function governanceRoutes(analyzer: Analyzer): Route[] {
       AnalyzeBody,
       jsonBody(call, { anyType: true, maxBytes: MAX_BODY_BYTES }),
     )
-    if (content !== undefined) return inForm(call, await analyzer.analyze(Buffer.from(content, 'utf8'), media_type))
+    if (content !== undefined) {
+      const bytes = Buffer.from(content, 'utf8')
+      return inForm(call, await judgedOrHeld(bytes, () => analyzer.analyze(bytes, media_type)))
+    }
     if (id === 'sample') return inForm(call, await analyzer.analyze(await readSample()))
     if (id !== undefined)
       throw httpError('not_found', 'the only shipped document is `sample`; send `content` for others')

@@ -1,5 +1,5 @@
 import { codeWords } from './downloads.ts'
-import { type Command, type Pipeline, parseShell, type Script, type Word } from './shell.ts'
+import { type Command, type Pipeline, parseShell, type Script, type TextRange, type Word } from './shell.ts'
 import { staticOutput } from './shell-decoding.ts'
 
 export type Language = 'shell' | 'python' | 'node' | 'ruby' | 'perl' | 'php' | 'powershell' | 'other'
@@ -75,7 +75,8 @@ export function invocation(command: Command): Invocation {
   return { name: baseName(words[0]?.text ?? ''), args: words.slice(1) }
 }
 
-export type InlineCode = { language: Language; text: string }
+/** Code in a value. `within` is the place of the command that runs it, or null when the code is the whole value. */
+export type InlineCode = { language: Language; text: string; within: TextRange | null }
 
 const codeFlag = (language: Language): RegExp => {
   if (language === 'shell') return /^-[a-z]*c$/
@@ -85,7 +86,7 @@ const codeFlag = (language: Language): RegExp => {
 
 /** Code handed to an interpreter on its command line or as a heredoc: `bash -c`, `python3 -c`, `node -e`, `eval`. */
 export function inlineCode(command: Command): InlineCode[] {
-  const found: InlineCode[] = []
+  const found: { language: Language; text: string }[] = []
   const { name, args } = invocation(command)
   const words = [name, ...args.map((word) => word.text)]
   words.forEach((word, index) => {
@@ -113,7 +114,7 @@ export function inlineCode(command: Command): InlineCode[] {
     })
   const language = languageOf(name)
   if (command.heredoc !== null && language !== null) found.push({ language, text: command.heredoc })
-  return found
+  return found.map((code) => ({ ...code, within: command.range }))
 }
 
 /** Every pipeline of a script, with those in substitutions and in code given to a shell. */
@@ -122,17 +123,35 @@ export function allPipelines(script: Script, depth = 0): Pipeline[] {
   for (const pipeline of script) {
     found.push(pipeline)
     if (depth >= 4) continue
-    for (const text of pipedScripts(pipeline)) found.push(...allPipelines(parseShell(text, depth + 1), depth + 1))
+    const place = rangeOf(pipeline)
+    for (const text of pipedScripts(pipeline)) found.push(...handedOver(text, depth, place))
     for (const command of pipeline) {
       for (const word of wordsOf(command)) {
-        for (const inner of [...word.substitutions, ...word.processes]) found.push(...allPipelines(inner, depth + 1))
+        for (const inner of [...word.substitutions, ...word.processes]) {
+          for (const one of inner.flat()) one.range ??= command.range
+          found.push(...allPipelines(inner, depth + 1))
+        }
       }
       for (const code of inlineCode(command)) {
-        if (code.language === 'shell') found.push(...allPipelines(parseShell(code.text, depth + 1), depth + 1))
+        if (code.language === 'shell') found.push(...handedOver(code.text, depth, command.range))
       }
     }
   }
   return found
+}
+
+/** A text that another shell reads: its commands stand where it is handed over. */
+export function handedOver(text: string, depth: number, place: TextRange | null): Pipeline[] {
+  const pipelines = allPipelines(parseShell(text, depth + 1), depth + 1)
+  for (const command of pipelines.flat()) command.range = place
+  return pipelines
+}
+
+/** From the first to the last command of a pipeline, or null when one of them has no place. */
+export function rangeOf(pipeline: Pipeline): TextRange | null {
+  const ranges = pipeline.flatMap(({ range }) => range ?? [])
+  if (ranges.length === 0 || ranges.length < pipeline.length) return null
+  return { start: Math.min(...ranges.map(({ start }) => start)), end: Math.max(...ranges.map(({ end }) => end)) }
 }
 
 /** Text that a pipeline writes out itself and feeds to a shell: `cat <<EOF | sh`, `echo '...' | base64 -d | bash`. */

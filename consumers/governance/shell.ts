@@ -18,20 +18,25 @@ import { markExpressions } from './shell-expressions.ts'
 /** A word after quote removal; expansions stay as written. `quoted` is true when any part stood in quotes. */
 export type Word = { text: string; quoted: boolean; substitutions: Script[]; processes: Script[] }
 export type Redirect = { op: string; target: Word }
-/** One call. `captured` when its output goes into a substitution and not to where the script prints. */
+/**
+ * One call. `captured` when its output goes into a substitution and not to where the script prints. `range` is its place
+ * in the text that was read, or null where that text does not show it (decoded, or handed to another shell).
+ */
 export type Command = {
   words: Word[]
   assignments: Word[]
   redirects: Redirect[]
   heredoc: string | null
   captured: boolean
+  range: TextRange | null
 }
 /** Commands joined by pipes, first to last. */
 export type Pipeline = Command[]
 export type Script = Pipeline[]
 export type TextRange = { start: number; end: number }
 
-type Reader = { source: string; restore: (text: string) => string; depth: number }
+// `placed`: positions in `source` are positions in the text that was read.
+type Reader = { source: string; restore: (text: string) => string; depth: number; placed: boolean }
 
 const MAX_NESTING = 5
 // Longer than any pipeline that somebody wrote.
@@ -63,7 +68,7 @@ export function parseShell(text: string, depth = 0, comments: TextRange[] = []):
   try {
     const tree = parse(source)
     comments.push(...commentsOf(tree, source))
-    return statements({ source, restore, depth }, tree.commands)
+    return statements({ source, restore, depth, placed: true }, tree.commands)
   } catch {
     // The parser recurses: a text made to overflow its stack is one long command.
     return unread()
@@ -76,7 +81,11 @@ const plainCommand = (words: readonly string[]): Command => ({
   redirects: [],
   heredoc: null,
   captured: false,
+  range: null,
 })
+
+const placeOf = (reader: Reader, { pos, end }: { pos: number; end: number }): TextRange | null =>
+  reader.placed ? { start: pos, end } : null
 
 const statements = (reader: Reader, list: readonly Statement[]): Script =>
   list.flatMap(({ command }) =>
@@ -118,11 +127,11 @@ function commands(reader: Reader, node: CommandNode): Script {
     case 'For':
     case 'Select': {
       const values = (node.wordlist ?? []).map((word) => wordOf(reader, word))
-      const head = plainCommand(['for', node.name.value, 'in'])
+      const head = { ...plainCommand(['for', node.name.value, 'in']), range: placeOf(reader, node) }
       return [[{ ...head, words: [...head.words, ...values] }], ...block(reader, node.body)]
     }
     case 'Case': {
-      const head = plainCommand(['case'])
+      const head = { ...plainCommand(['case']), range: placeOf(reader, node) }
       const subject = [{ ...head, words: [...head.words, wordOf(reader, node.word)] }]
       return [subject, ...node.items.flatMap((item) => block(reader, item.body))]
     }
@@ -135,7 +144,7 @@ function commands(reader: Reader, node: CommandNode): Script {
       return block(reader, node.body)
     case 'TestCommand':
     case 'ArithmeticCommand': {
-      const head = plainCommand([node.type === 'TestCommand' ? '[[' : '(('])
+      const head = { ...plainCommand([node.type === 'TestCommand' ? '[[' : '((']), range: placeOf(reader, node) }
       const inside = reader.restore(reader.source.slice(node.pos + 2, node.end - 2)).trim()
       const word = { ...emptyWord(), text: inside, ...nestedIn(reader, node) }
       return [[{ ...head, words: [...head.words, word] }]]
@@ -144,7 +153,7 @@ function commands(reader: Reader, node: CommandNode): Script {
 }
 
 function simple(reader: Reader, node: SimpleCommand): Script {
-  const command = plainCommand([])
+  const command = { ...plainCommand([]), range: placeOf(reader, node) }
   if (node.name !== undefined) command.words.push(wordOf(reader, node.name))
   for (const item of node.prefix) if (item.type === 'Assignment') command.assignments.push(assignment(reader, item))
   for (const item of node.args) {
@@ -232,7 +241,13 @@ const nested = (reader: Reader, script: Nested): Script =>
     ? []
     : captured(
         statements(
-          { source: script.source ?? reader.source, restore: reader.restore, depth: reader.depth + 1 },
+          {
+            source: script.source ?? reader.source,
+            restore: reader.restore,
+            depth: reader.depth + 1,
+            // A script in escaped backticks has a text, and so places, of its own.
+            placed: reader.placed && script.source === undefined,
+          },
           script.commands,
         ),
       )

@@ -124,13 +124,8 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
  */
 export async function markPeriods(tx: Tx, tenant: string, periods: readonly string[], now: Date): Promise<Set<string>> {
   if (periods.length === 0) return new Set()
-  await markStale(tx, tenant, periods)
-  const issued = await rows<{ period: string }>(
-    tx,
-    "select period from metering.invoices where tenant = ? and period = any(?::text[]) and status = 'issued'",
-    [tenant, periods],
-  )
-  const late = issued.map((one) => one.period)
+  const open = await markStale(tx, tenant, periods)
+  const late = periods.filter((one) => !open.includes(one))
   if (late.length === 0) return new Set()
   await markBillingLate(tx, tenant, late, now)
   await execute(

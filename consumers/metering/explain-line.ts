@@ -9,7 +9,7 @@ import type { InvoiceLine } from './rating/line.ts'
 import { passes } from './rating/measure.ts'
 import { packagesPriced, payers, ratePeriod } from './rating/rate-period.ts'
 import type { Dimensions, Subscription } from './rating/usage.ts'
-import { type Billed, leftOutNow } from './receipts/billed-usage.ts'
+import { type Billed, leftOutOf, loadLeftOut } from './receipts/billed-usage.ts'
 import { reportsOf } from './receipts/line-reports.ts'
 
 type Hour = {
@@ -52,7 +52,7 @@ export async function explainLine(
   const aggregation = charge && charge.model !== 'flat' ? charge.aggregation : undefined
   const leftOut =
     line.usage_root === undefined
-      ? await leftOutNow(tx, packages, aggregation ? { aggregation } : {})
+      ? leftOutOf(await loadLeftOut(tx, packages), packages, aggregation ? { aggregation } : {})
       : (line.usage_left_out ?? [])
   const billed: Billed = { tenant, line, packages, leftOut, before: number ?? null }
   const reported = await reportsOf(tx, billed, limit, after)

@@ -8,7 +8,7 @@ import { currencyOf } from './load-subscriptions.ts'
 import type { LoadedMonth } from './load-together.ts'
 import { lineId } from './rating/line.ts'
 import { type RatedInvoice, rateInvoice } from './rating/rate-invoice.ts'
-import type { Subscription } from './rating/usage.ts'
+import type { PeriodUsage, Subscription } from './rating/usage.ts'
 
 export type InvoiceRow = {
   id: string
@@ -27,6 +27,8 @@ export type LiveInvoice = {
   subscriptions: readonly Subscription[]
   /** What prepaid credits pay of it. */
   payments: readonly CreditPayment[]
+  /** How many records of each meter it is rated from. */
+  records: ReadonlyMap<string, number>
 }
 
 export const findInvoice = (tx: Tx, tenant: string, period: string): Promise<InvoiceRow | undefined> =>
@@ -61,7 +63,15 @@ export async function rateLive(
     billsLate: late.map(({ usage }) => usage.period),
     subscriptions,
     payments: paymentsOf(rated, credits, at),
+    records: recordsOf([current, ...late.map(({ usage }) => usage)]),
   }
+}
+
+function recordsOf(usages: readonly PeriodUsage[]): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const { meter, records } of usages.flatMap(({ totals }) => totals))
+    sums.set(meter, (sums.get(meter) ?? 0) + records)
+  return sums
 }
 
 async function loadAlone(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LoadedMonth> {

@@ -57,15 +57,11 @@ const TOGETHER = 100
 async function issueTogether(deps: MeteringDeps, tenants: readonly string[], period: string) {
   try {
     const { numbers, held, left } = await committing(deps, tenants, async (tx) => {
-      const numbers: string[] = []
       const held = await gathering(tx, tenants, period, 'for update skip locked')
       // Before they are rated: what credits pay is then still there when they are taken.
       await lockWallets(tx, held)
       const loaded = await loadTogether(tx, held, period, deps.partnerSharePercent)
-      for (const tenant of held) {
-        const number = await issueHeld(tx, deps, tenant, period, loaded.get(tenant))
-        if (number) numbers.push(number)
-      }
+      const numbers = await issueHeld(tx, deps, held, period, loaded)
       const others = tenants.filter((tenant) => !held.includes(tenant))
       const left = others.length === 0 ? [] : await gathering(tx, others, period)
       return { numbers, held, left }
@@ -123,7 +119,8 @@ const issueOne = (deps: MeteringDeps, tenant: string, period: string): Promise<s
     )
     if (!held) return null
     await lockWallets(tx, [tenant])
-    return issueHeld(tx, deps, tenant, period)
+    const [number] = await issueHeld(tx, deps, [tenant], period)
+    return number ?? null
   })
 
 /** One transaction that may announce invoices of these tenants. */

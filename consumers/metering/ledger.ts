@@ -35,30 +35,38 @@ export type Posting = {
 
 /** Writes one posting and returns its id. The database refuses it unbalanced when the transaction commits. */
 export async function post(tx: Tx, posting: Posting, at: Date): Promise<string> {
-  const { tenant, kind, invoice_id, document_id, currency, entries } = posting
-  const id = uuidv7()
+  const [id] = await postAll(tx, [posting], at)
+  return id as string
+}
+
+/** Writes postings in one statement and returns their ids. */
+export async function postAll(tx: Tx, postings: readonly Posting[], at: Date): Promise<string[]> {
+  const ids = postings.map(() => uuidv7())
+  const all = postings.flatMap((posting, n) =>
+    posting.entries.map((entry, index) => ({ posting, entry, index, id: ids[n] })),
+  )
   await execute(
     tx,
     `insert into metering.ledger
        (tenant, posting_id, entry, kind, invoice_id, document_id, account, partner, currency, amount, posted_at)
-     select ?, ?, e, ?, case when i then ?::uuid end, ?, a, p, ?, v, ?
-     from unnest(?::int[], ?::text[], ?::text[], ?::numeric[], ?::boolean[]) as l (e, a, p, v, i)`,
+     select t, id, e, k, i, d, a, p, c, v, ?
+     from unnest(?::text[], ?::uuid[], ?::int[], ?::text[], ?::uuid[], ?::uuid[], ?::text[], ?::text[], ?::text[],
+       ?::numeric[]) as l (t, id, e, k, i, d, a, p, c, v)`,
     [
-      tenant,
-      id,
-      kind,
-      invoice_id ?? null,
-      document_id ?? null,
-      currency,
       at,
-      entries.map((_, index) => index),
-      entries.map(({ account }) => account),
-      entries.map(({ partner }) => partner ?? null),
-      entries.map(({ amount }) => amount),
-      entries.map(({ besideInvoice }) => besideInvoice !== true),
+      all.map(({ posting }) => posting.tenant),
+      all.map(({ id }) => id),
+      all.map(({ index }) => index),
+      all.map(({ posting }) => posting.kind),
+      all.map(({ posting, entry }) => (entry.besideInvoice === true ? null : (posting.invoice_id ?? null))),
+      all.map(({ posting }) => posting.document_id ?? null),
+      all.map(({ entry }) => entry.account),
+      all.map(({ entry }) => entry.partner ?? null),
+      all.map(({ posting }) => posting.currency),
+      all.map(({ entry }) => entry.amount),
     ],
   )
-  return id
+  return ids
 }
 
 /** tenant receivable = partner payable + platform fee + tax: what an invoice makes everybody owe. */

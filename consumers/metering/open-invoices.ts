@@ -3,15 +3,38 @@ import { periodOf } from '../../platform/utc-time.ts'
 import { invoiceId } from './invoice.ts'
 import { currencyOf } from './load-subscriptions.ts'
 
-/** Notes that these months of a tenant are to be rated again, making their open invoices where there are none. */
-export async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<void> {
+/**
+ * Notes that months of a tenant, given in order, are to be rated again, making their open invoices where there are none.
+ * Returns those that are open, which are held until the transaction ends; the others are issued.
+ */
+export async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<string[]> {
+  const open = await markOpen(tx, tenant, periods, ALL_THERE)
+  if (open.length === periods.length) return open
+  // No index is named: whoever makes the same invoice at this moment is met at either of the two that forbid it.
   await execute(
     tx,
     `insert into metering.invoices (tenant, id, period, status, currency, stale)
-     select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i)
-     on conflict (tenant, period) do update set stale = true where invoices.status = 'gathering'`,
+     select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i) on conflict do nothing`,
     [tenant, await currencyOf(tx, tenant), periods, periods.map((one) => invoiceId(tenant, one))],
   )
+  return markOpen(tx, tenant, periods)
+}
+
+/** Holds nothing while a month is still to be made: that comes first, or two would wait for each other in a circle. */
+const ALL_THERE =
+  'and (select count(*) from metering.invoices where tenant = ? and period = any(?::text[])) = cardinality(?::text[])'
+
+/** In the order of all others who lock several months. */
+async function markOpen(tx: Tx, tenant: string, periods: readonly string[], only = ''): Promise<string[]> {
+  const marked = await rows<{ period: string }>(
+    tx,
+    `update metering.invoices i set stale = true
+     from (select period from metering.invoices
+           where tenant = ? and period = any(?::text[]) and status = 'gathering' ${only} order by period for update) o
+     where i.tenant = ? and i.period = o.period returning i.period`,
+    [tenant, periods, ...(only === '' ? [] : [tenant, periods, periods]), tenant],
+  )
+  return marked.map(({ period }) => period)
 }
 
 /** What is due without any usage in the month: fees, least spends, and levels that are still held. */
@@ -68,8 +91,7 @@ export async function openForFixedFees(tx: Tx, period: string, start: Date, end:
     `insert into metering.invoices (tenant, id, period, status, currency, stale)
      select t, i::uuid, ?, 'gathering',
        (select currency from metering.subscriptions s where s.tenant = t order by starts_at limit 1), true
-     from unnest(?::text[], ?::text[]) as n (t, i)
-     on conflict (tenant, period) do update set stale = true where invoices.status = 'gathering'`,
+     from unnest(?::text[], ?::text[]) as n (t, i) on conflict do nothing`,
     [period, tenants, tenants.map((tenant) => invoiceId(tenant, period))],
   )
 }

@@ -52,7 +52,8 @@ export type Bound = { partition: number; at: string }
 export type Span = { topic: Topic; partition: number; from: string; until: string }
 export type ReadRequest = Span & { maxRecords: number }
 
-export type Lag = { topic: string; partition: number; records: number; seconds: number }
+/** `place`: how far the group is, told by a backend that fetches partitions apart from each other. */
+export type Lag = { topic: string; partition: number; records: number; seconds: number; place?: string }
 
 /** `signs` is another number whenever the member got an answer or finished a step; `applying`: a batch is applied. */
 export type Vitals = { signs: number; applying: boolean }

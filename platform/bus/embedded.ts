@@ -16,28 +16,44 @@ import {
   toBusRecord,
 } from './embedded-read.ts'
 import { append } from './outbox.ts'
+import { openWakeChannel, type WakeChannel } from './wake-channel.ts'
 
-type Options = { server: Server; log: Log; dbFor: (group: string) => Db; appender: Db }
+type Options = {
+  server: Server
+  log: Log
+  dbFor: (group: string) => Db
+  appender: Db
+  /** How often to look although nobody said that there is more, while other processes can say so. */
+  idlePollMs?: number
+}
 
-/** Poll floor; a wake-up in this process comes sooner. Four idle groups at this pace cost well under 1 % of a core. */
-const IDLE_POLL_MS = 250
+/** Nearly all that an idle group costs is this question. A wake-up comes sooner, from this process or another. */
+const IDLE_POLL_MS = 1_000
+/** While wake-ups of other processes cannot be heard, and while another process has the group. */
+const DEAF_POLL_MS = 250
 /** After a wake-up the event may still hide behind an older open transaction, so look again soon, then less often. */
-const EAGER_DELAYS_MS = [0, 2, 5, 10, 20, 20, 20, 20, 40, 40, 80]
+const EAGER_DELAYS_MS = [0, 2, 5, 10, 20, 20, 20, 20, 40, 40, 80, 160, 320]
 const RETRY_AFTER_ERROR_MS = 500
 /** Of one partition at a time: a backlog of the largest reports must not fill the memory. One record always fits. */
 const MAX_FETCH_BYTES = 4_000_000
 
 /** The event log in Postgres as a bus. Positions are `xid:pos`, compared as a pair. */
-export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus {
+export function openEmbeddedBus({ server, log, dbFor, appender, idlePollMs = IDLE_POLL_MS }: Options): Bus {
   const wakers = new Set<() => void>()
-  const wake = () => {
+  /** Open while anybody here consumes. */
+  let channel: WakeChannel | undefined
+  const wakeHere = () => {
     for (const waker of wakers) waker()
+  }
+  const wake = () => {
+    wakeHere()
+    channel?.tell()
   }
 
   async function consume(options: ConsumeOptions): Promise<Consuming> {
     const db = dbFor(options.group)
     const name = `group/${options.group}`
-    const lock = holdSessionLock({ server, role: db.role, name, everyMs: IDLE_POLL_MS, log })
+    const lock = holdSessionLock({ server, role: db.role, name, everyMs: DEAF_POLL_MS, log })
     let stopping = false
     let eager = 0
     let turn = 0
@@ -48,6 +64,7 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
       signal?.()
     }
     wakers.add(waker)
+    channel ??= openWakeChannel(server, log, wakeHere)
 
     /** One member. A newer one ends it, at the latest when what it hangs in comes back. */
     async function loop(): Promise<void> {
@@ -59,8 +76,11 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
         if (!isCurrent()) return
         sign()
         if (worked === 'some') eager = 0
-        else if (worked === 'none' || worked === null) await rest(EAGER_DELAYS_MS[eager++] ?? IDLE_POLL_MS)
-        else await rest(RETRY_AFTER_ERROR_MS)
+        else if (worked === 'failed') await rest(RETRY_AFTER_ERROR_MS)
+        else {
+          const hears = worked === 'none' && channel?.listening()
+          await rest(EAGER_DELAYS_MS[eager++] ?? (hears ? idlePollMs : DEAF_POLL_MS))
+        }
       }
     }
 
@@ -120,6 +140,10 @@ export function openEmbeddedBus({ server, log, dbFor, appender }: Options): Bus 
         signal?.()
         await running
         await lock.release()
+        if (wakers.size > 0) return
+        const unused = channel
+        channel = undefined
+        await unused?.close()
       },
     }
   }

@@ -88,7 +88,7 @@ async function lagOfTopic(
     const next = from === null ? firstOf(finder.options, marks) : stored
     const records = Number(marks.high - next)
     const seconds = records > 0 ? await ageOf(finder.admin, topic, partition, next) : 0
-    lags.push({ topic, partition, records, seconds })
+    lags.push({ topic, partition, records, seconds, place: String(next) })
   }
   return lags
 }

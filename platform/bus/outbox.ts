@@ -20,19 +20,24 @@ export async function publish(tx: Tx, definition: EventDefinition, events: reado
   )
 }
 
-/** Appends records to the event log in one statement. */
+/** Five values a row, and a statement takes 65,535 at most. */
+const MAX_ROWS = 1_000
+
+/** Appends records to the event log. Values stay single parameters: in an array each byte would be sent as text. */
 export async function append(tx: Tx, records: readonly OutgoingRecord[]): Promise<void> {
-  if (records.length === 0) return
-  await execute(
-    tx,
-    `insert into platform.event_log (topic, partition, key, headers, value)
-     select * from unnest(?::text[], ?::int[], ?::text[], ?::jsonb[], ?::bytea[])`,
-    [
-      records.map((record) => record.topic.name),
-      records.map((record) => partitionOf(record.key, record.topic.partitions)),
-      records.map((record) => record.key),
-      records.map((record) => JSON.stringify(record.headers)),
-      records.map((record) => record.value),
-    ],
-  )
+  for (let at = 0; at < records.length; at += MAX_ROWS) {
+    const some = records.slice(at, at + MAX_ROWS)
+    await execute(
+      tx,
+      `insert into platform.event_log (topic, partition, key, headers, value)
+       values ${some.map(() => '(?, ?, ?, ?::jsonb, ?)').join(', ')}`,
+      some.flatMap(({ topic, key, headers, value }) => [
+        topic.name,
+        partitionOf(key, topic.partitions),
+        key,
+        JSON.stringify(headers),
+        value,
+      ]),
+    )
+  }
 }

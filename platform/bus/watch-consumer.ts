@@ -52,9 +52,10 @@ export function watchConsumer(
   }
 
   function judge(lags: readonly Lag[] | null): void {
-    const behind = lags && new Map(lags.map((one) => [`${one.topic}/${one.partition}`, one.records]))
+    const behind = lags && new Map(lags.map((one) => [nameOf(one), one.records]))
+    const places = new Map(lags?.flatMap((one) => (one.place === undefined ? [] : [[nameOf(one), one.place]])))
     const since = watch?.since ?? now().getTime()
-    const sample = { at: now().getTime(), ...consuming.vitals(), stopped: stopped(), behind }
+    const sample = { at: now().getTime(), ...consuming.vitals(), stopped: stopped(), behind, places }
     const found = watchdog(watch, sample, times.patience)
     watch = found.watch
     if (!found.restart) return
@@ -80,3 +81,5 @@ export function watchConsumer(
   }
   return runPeriodically(`lag of ${group}`, times.everyMs, look, log)
 }
+
+const nameOf = ({ topic, partition }: Lag): string => `${topic}/${partition}`

@@ -5,10 +5,13 @@ import type { Log } from '../log.ts'
 import type { Compliance, PolicyStatus } from '../policies.ts'
 import { isConnectionFailure } from './problem.ts'
 
-/** `code` is stable and `detail` plain: anybody may read them. `cause` goes to the log only. */
+/**
+ * `code` is stable and `detail` plain: anybody may read them. `cause` goes to the log only. A `warning` is for people:
+ * what needs them but answers every request must not be taken out of service by whoever asks for readiness.
+ */
 export type CheckResult =
   | { status: 'ok'; detail?: string }
-  | { status: 'failed'; code: string; detail: string; cause?: string }
+  | { status: 'warning' | 'failed'; code: string; detail: string; cause?: string }
 export type HealthCheck = { name: string; run(): Promise<CheckResult> }
 export type HealthReport = {
   status: 'ok' | 'degraded' | 'starting'
@@ -36,7 +39,7 @@ export function createHealth(options: {
 
   async function resultOf(check: HealthCheck) {
     const { cause = null, ...shown } = { cause: null, ...(await runCheck(check)) }
-    failed(check.name, shown.status === 'failed' ? (cause ?? shown.detail) : null)
+    failed(check.name, shown.status === 'ok' ? null : (cause ?? shown.detail))
     return { name: check.name, ...shown }
   }
 
@@ -44,7 +47,7 @@ export function createHealth(options: {
     async report() {
       const [checks, policies] = await Promise.all([Promise.all(options.checks.map(resultOf)), options.policies()])
       const isDegraded =
-        checks.some(({ status }) => status !== 'ok') || policies.some(({ status }) => status === 'violated')
+        checks.some(({ status }) => status === 'failed') || policies.some(({ status }) => status === 'violated')
       const status = !options.ready() ? 'starting' : isDegraded ? 'degraded' : 'ok'
       return { status, service, version, checks, policies }
     },

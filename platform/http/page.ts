@@ -7,6 +7,8 @@ const PARTS = {
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   time: /^[12]\d{3}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/,
   integer: /^\d{1,9}$/,
+  decimal: /^\d{1,12}(\.\d{1,18})?$/,
+  bigint: /^\d{1,18}$/,
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
   text: /^[^\x00-\x1f\ud800-\udfff]{1,256}$/,
 } as const

@@ -2,7 +2,7 @@
 export const transitions = {
   submitted: ['scanning', 'errored', 'in_review', 'approved', 'rejected'],
   scanning: ['errored', 'in_review', 'approved', 'rejected'],
-  errored: ['scanning', 'in_review'],
+  errored: ['scanning', 'in_review', 'approved', 'rejected'],
   in_review: ['approved', 'rejected', 'changes_requested'],
   changes_requested: ['rejected'],
   approved: ['published'],
@@ -22,7 +22,8 @@ export const mayBecome = (from: Status, to: Status): boolean => (transitions[fro
 export const nextStep: Record<Status, string> = {
   submitted: 'The analyzer judges it now; nothing to do.',
   scanning: 'The analyzer judges it now; nothing to do.',
-  errored: 'The analyzer failed and tries again by itself; nothing to do.',
+  errored:
+    'The analyzer is out of order and tries again by itself; this says nothing about the package, nothing to do.',
   in_review: 'A reviewer decides; `expected_decision_at` says until when.',
   changes_requested: 'Change what the reason names and upload a new version.',
   approved: 'It is being published; nothing to do.',

@@ -2,39 +2,62 @@ import { join, resolve } from 'node:path'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db.ts'
 import type { HealthCheck } from '../../platform/http/health.ts'
-import { openFileKey } from '../../platform/keys/file-key.ts'
+import { type KeySettings, openKey } from '../../platform/keys/open-key.ts'
+import type { Lifecycle } from '../../platform/lifecycle.ts'
 import type { Log } from '../../platform/log.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import { runPeriodically } from '../../platform/periodic.ts'
 import type { MarketplaceDeps } from './deps.ts'
-import { recordCheck, trustRootCheck } from './health-checks.ts'
+import { recordCheck, signingKeyCheck, trustRootCheck } from './health-checks.ts'
 import { keepRecord } from './record/keep-record.ts'
+import { measureRecord } from './record/measure-record.ts'
+import { publishWaiting } from './record/publish-waiting.ts'
+import { measureRevoked } from './revoked-signers.ts'
 import { openTrustRoot } from './trust-root-file.ts'
 
-type Options = {
+type Options = KeySettings & {
   home: string
   trustedRoot: string | undefined
   oidcIssuers: string[] | undefined
   oidcOrgClaim: string | undefined
-  db: Db
-  now: Clock
-  log: Log
 }
+type Shared = { db: Db; now: Clock; log: Log; metrics: Metrics; lifecycle: Lifecycle; wake: () => void }
 export type MarketplaceTrust = {
   deps: Pick<MarketplaceDeps, 'trustRoot' | 'registryKey' | 'memberIssuers'>
-  /** Signs and records what happened since; to be called now and then. */
-  record: () => Promise<number>
   checks: HealthCheck[]
 }
 
-/** Opens whom the marketplace trusts and the key it signs with, in `home`. Throws when either cannot be used. */
-export async function openTrust(options: Options): Promise<MarketplaceTrust> {
-  const { home, trustedRoot, oidcIssuers = [], oidcOrgClaim, db, now, log } = options
-  const trustRoot = openTrustRoot(trustedRoot)
+const RECORD_MS = 1_000
+const MEASURE_MS = 5_000
+const REVOKED_MS = 60_000
+
+/**
+ * Opens whom the marketplace trusts and the key it signs with, and from then on signs and records what happens. Throws
+ * when the settings cannot be right; a key store that is away is waited for.
+ */
+export async function openTrust(settings: Options, shared: Shared): Promise<MarketplaceTrust> {
+  const { db, now, log, metrics, lifecycle, wake } = shared
+  const trustRoot = openTrustRoot(settings.trustedRoot)
   // Read here, so that a file that cannot be used is said at the start and not at the first upload that needs it.
   for (const left of trustRoot().left) log.warn('part of the trusted root is not used', { left })
-  const registryKey = await openFileKey(join(resolve(home), 'keys', 'marketplace'))
+  const opened = await openKey(join(resolve(settings.home), 'keys', 'marketplace'), settings, { now, log })
+  const record = async () => {
+    await keepRecord({ db, key: opened.key, now })
+    await publishWaiting({ db, now, wake })
+  }
+  const periodic = [
+    runPeriodically('record of verdicts and decisions', RECORD_MS, record, log),
+    runPeriodically('measuring of the record', MEASURE_MS, measureRecord(db, metrics, now), log),
+    runPeriodically('measuring of revoked signers', REVOKED_MS, measureRevoked(db, metrics), log),
+  ]
+  lifecycle.onClose('record of verdicts and decisions', async () => {
+    // First, so that nobody waits for a store that does not answer.
+    opened.close()
+    await Promise.all(periodic.map(({ stop }) => stop()))
+  })
+  const memberIssuers = settings.oidcOrgClaim === undefined ? (settings.oidcIssuers ?? []) : []
   return {
-    deps: { trustRoot, registryKey, memberIssuers: oidcOrgClaim === undefined ? oidcIssuers : [] },
-    record: () => keepRecord({ db, key: registryKey, now }),
-    checks: [recordCheck(db, now), trustRootCheck(trustRoot)],
+    deps: { trustRoot, registryKey: opened.key, memberIssuers },
+    checks: [recordCheck(db, now), signingKeyCheck(opened, now), trustRootCheck(trustRoot)],
   }
 }

@@ -4,6 +4,7 @@ import { httpError } from '../../platform/http/errors.ts'
 import { type Call, jsonBody } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
 import { closed } from '../../schemas/envelope.ts'
+import { Visibility } from './catalog/visibility.ts'
 import { marketplaceError } from './errors.ts'
 import { MAX_BUNDLE_BYTES } from './trust/bundle-shape.ts'
 import { strictBase64 } from './trust/strict-base64.ts'
@@ -20,9 +21,15 @@ const UploadBody = closed({
   bundle: Type.Optional(Type.Unknown()),
   signature: Type.Optional(Type.String({ maxLength: 16_384 })),
   key_id: Type.Optional(Type.String({ maxLength: 128 })),
+  visibility: Type.Optional(Visibility),
 })
 
-export type Upload = { bytes: Buffer; mediaType: string | undefined; signed: Signed }
+export type Upload = {
+  bytes: Buffer
+  mediaType: string | undefined
+  signed: Signed
+  visibility: Visibility | undefined
+}
 
 /** The package's exact bytes and what was sent beside them, from JSON or multipart. */
 export async function readUpload(call: Call): Promise<Upload> {
@@ -40,9 +47,9 @@ export async function readUpload(call: Call): Promise<Upload> {
 
 function readJson(call: Call): Upload {
   const body = checked(UploadBody, jsonBody(call, { maxBytes: MAX_UPLOAD_BYTES }))
-  const { content, content_encoding, media_type, bundle, signature, key_id } = body
+  const { content, content_encoding, media_type, bundle, signature, key_id, visibility } = body
   const bytes = content_encoding === 'base64' ? decodeContent(content) : Buffer.from(content, 'utf8')
-  return { bytes, mediaType: media_type, signed: signedOf(bundle, signature, key_id) }
+  return { bytes, mediaType: media_type, signed: signedOf(bundle, signature, key_id), visibility }
 }
 
 function decodeContent(content: string): Buffer {
@@ -63,9 +70,11 @@ async function readMultipart(call: Call): Promise<Upload> {
   }
   const bytes = typeof wpk === 'string' ? Buffer.from(wpk, 'utf8') : Buffer.from(await wpk.arrayBuffer())
   const bundle = await text('bundle')
+  const visibility = await text('visibility')
   return {
     bytes,
     mediaType: undefined,
+    visibility: visibility === undefined ? undefined : checked(Visibility, visibility),
     signed: signedOf(
       bundle === undefined ? undefined : parseBundle(bundle),
       await text('signature'),

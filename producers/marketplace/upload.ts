@@ -2,29 +2,37 @@ import { uuidv7 } from 'uuidv7'
 import { digestOf, storeArtifact } from '../../platform/artifacts.ts'
 import { scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
-import { execute, row, type Tx } from '../../platform/db.ts'
+import { row, type Tx } from '../../platform/db.ts'
 import { parseDocument } from '../../platform/document.ts'
 import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
+import { claimName } from './catalog/claim-name.ts'
+import { tellVisibility } from './catalog/visibility.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
+import type { PlaceOf } from './review/queue.ts'
+import { predecessorOf, supersede } from './review/supersede.ts'
 import { signersOf } from './signers.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
-import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload } from './upload-body.ts'
-import { columns, type VersionRow } from './version-row.ts'
+import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload, type Upload } from './upload-body.ts'
+import { columns, standingOf, threadOf, type VersionRow } from './version-row.ts'
 
 /**
  * POST /wpk/upload: size, signature over the exact bytes, shape, then name and version, in this order. The version,
  * its bytes and its event commit together; a refused upload leaves nothing behind.
  */
-export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<readonly PublicKey[]>): Route {
+export function uploadRoute(
+  deps: MarketplaceDeps,
+  foreignKeys: () => Promise<readonly PublicKey[]>,
+  placeOf: PlaceOf,
+): Route {
   async function handle(call: Call): Promise<Answer> {
     const { org } = call.principal
     const scope = scopeOf(call.principal)
-    const { bytes, mediaType, signed } = await readUpload(call)
+    const { bytes, mediaType, signed, visibility } = await readUpload(call)
     const now = deps.now()
     const own = await deps.db.transaction((tx) => signersOf(tx, org), { scope })
     const signers = { ...own, foreign: foreignKeys }
@@ -33,12 +41,12 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     const { name } = wpk.metadata
     const locks = [keyLock(wpkSubmitted.topic, name)]
     const { version, created } = await deps.db.transaction(
-      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call }),
+      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call, visibility }),
       { scope, locks },
     )
     fault('upload.after-commit')
     if (created) deps.wake()
-    return { status: created ? 202 : 200, body: answerOf(version, deps.publicUrl()) }
+    return { status: created ? 202 : 200, body: answerOf(version, deps.publicUrl(), await placeOf(version)) }
   }
 
   type NewVersion = {
@@ -49,12 +57,14 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     signature: VerifiedSignature
     now: Date
     call: Call
+    visibility: Upload['visibility']
   }
 
   async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
     const { org, bytes, wpk, mediaType, signature, now, call } = upload
     const { name, version, description, tags } = wpk.metadata
-    await claimName(tx, org, name, now)
+    const { visibility, claimed } = await claimName(tx, { org, name, visibility: upload.visibility, now })
+    fault('upload.after-name')
     const existing = await row<VersionRow>(
       tx,
       `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,
@@ -63,14 +73,18 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
     if (existing?.digest === digestOf(bytes)) return { version: existing, created: false }
     if (existing)
       throw marketplaceError('version_exists', `${name}@${version} exists with other bytes; raise the version`)
+    if (upload.visibility !== undefined && upload.visibility !== visibility)
+      throw marketplaceError('visibility_differs', `${name} is ${visibility}; change that with a call of its own`)
+    const before = await predecessorOf(tx, org, name)
     const digest = await storeArtifact(tx, org, bytes, now)
     fault('upload.after-artifact')
     const due = new Date(now.getTime() + deps.reviewTargetHours * 3_600_000)
     const stored = await row<VersionRow>(
       tx,
       `insert into marketplace.versions (org, id, name, version, digest, media_type, description, tags, safety_mode,
-         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
+         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at, visibility,
+         thread_id, resubmission_of)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
       [
         org,
         uuidv7(),
@@ -89,6 +103,9 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
         signature.signedAt,
         now,
         due,
+        visibility,
+        before.thread_id,
+        before.resubmission_of,
       ],
     )
     const created = stored as VersionRow
@@ -99,6 +116,9 @@ export function uploadRoute(deps: MarketplaceDeps, foreignKeys: () => Promise<re
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])
+    // After its first version, so that whoever follows the events has something to hide.
+    if (claimed && visibility === 'private') await tellVisibility(tx, { org, name, visibility }, { call, now })
+    await supersede(tx, before.open, { version, principal: call.principal, now, traceparent: call.traceparent })
     fault('upload.before-commit')
     return { version: created, created: true }
   }
@@ -125,23 +145,13 @@ function readWpk(bytes: Buffer, mediaType: string | undefined): { wpk: Wpk; form
   return { wpk: parsed.value as Wpk, format: parsed.format }
 }
 
-async function claimName(tx: Tx, org: string, name: string, now: Date): Promise<void> {
-  await execute(
-    tx,
-    'insert into marketplace.names (name, org, created_at) values (?, ?, ?) on conflict (name) do nothing',
-    [name, org, now],
-  )
-  // Row security hides another owner's row, so "not there after inserting" means "somebody else's".
-  const owned = await row(tx, 'select 1 from marketplace.names where name = ? and org = ?', [name, org])
-  if (!owned) throw marketplaceError('name_taken', `the name ${name} belongs to another organisation`)
-}
-
-const answerOf = (version: VersionRow, publicUrl: string) => ({
+const answerOf = (version: VersionRow, publicUrl: string, place: number | null) => ({
   id: version.id,
   name: version.name,
   version: version.version,
   digest: version.digest,
-  status: version.status,
+  ...standingOf(version, place),
   status_url: `${publicUrl}/wpk/${version.id}`,
-  expected_decision_at: version.due_at.toISOString(),
+  thread_id: threadOf(version),
+  resubmission_of: version.resubmission_of,
 })

@@ -30,12 +30,37 @@ export type VersionRow = {
   published_at: Date | null
   claimed_by: string | null
   claimed_until: Date | null
+  visibility: 'public' | 'private'
+  /** Of the version that this one goes on from; null: it began a thread of its own. */
+  thread_id: string | null
+  resubmission_of: string | null
+  /** Since when an approved version waits for its decision to be signed. */
+  waits_since: Date | null
   publisher_suspended: boolean
 }
 
 export const columns = `id, org, name, version, digest, media_type, description, tags, safety_mode, status, reason, key_id,
-  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until,
-  ${publisherSuspended}`
+  signature_form, signature, verdict, risk_score, submitted_at, signed_at, due_at, published_at, claimed_by, claimed_until, visibility,
+  thread_id, resubmission_of, waits_since, ${publisherSuspended}`
+
+/** What a list shows of a version. */
+export type SummaryRow = Pick<
+  VersionRow,
+  | 'id'
+  | 'org'
+  | 'name'
+  | 'version'
+  | 'description'
+  | 'tags'
+  | 'status'
+  | 'digest'
+  | 'published_at'
+  | 'risk_score'
+  | 'visibility'
+  | 'publisher_suspended'
+>
+export const summaryColumns = `id, org, name, version, description, tags, status, digest, published_at, risk_score,
+  visibility, ${publisherSuspended}`
 
 /** One version by id, locked when asked. What the scope does not see is answered like what does not exist. */
 export async function findVersion(tx: Tx, id: string, lock: '' | 'for update' = ''): Promise<VersionRow> {
@@ -53,7 +78,7 @@ export function recordSha256(version: Pick<VersionRow, 'id' | 'digest' | 'status
 }
 
 /** A version in a list. */
-export const summaryOf = (version: VersionRow) => ({
+export const summaryOf = (version: SummaryRow) => ({
   id: version.id,
   name: version.name,
   version: version.version,
@@ -65,17 +90,33 @@ export const summaryOf = (version: VersionRow) => ({
   digest: version.digest,
   published_at: version.published_at?.toISOString() ?? null,
   risk_score: version.risk_score === null ? null : Number(version.risk_score),
+  visibility: version.visibility,
 })
 
-/** A version by itself: where it stands, why, and what comes next. */
-export const detailOf = (version: VersionRow) => ({
+const AWAITS_KEY =
+  'Approved. The key that the marketplace signs decisions with is out of reach; it is published by itself once it is back.'
+
+/** Where a version stands, why, and what comes next; `place` is that in the queue, null for what waits for nobody. */
+export const standingOf = (version: VersionRow, place: number | null) => ({
+  status: version.status,
+  reason: version.reason,
+  place,
+  expected_decision_at: version.due_at.toISOString(),
+  next_step: version.waits_since ? AWAITS_KEY : nextStep[version.status],
+  waits_for: version.waits_since ? 'signing_key' : null,
+})
+
+/** A version by itself. */
+export const detailOf = (version: VersionRow, place: number | null) => ({
   ...summaryOf(version),
+  ...standingOf(version, place),
   media_type: version.media_type,
   safety_mode: version.safety_mode,
-  reason: version.reason,
-  next_step: nextStep[version.status],
   key_id: version.key_id,
   signature_form: version.signature_form,
   submitted_at: version.submitted_at.toISOString(),
-  expected_decision_at: version.due_at.toISOString(),
+  thread_id: threadOf(version),
+  resubmission_of: version.resubmission_of,
 })
+
+export const threadOf = ({ thread_id, id }: Pick<VersionRow, 'thread_id' | 'id'>): string => thread_id ?? id

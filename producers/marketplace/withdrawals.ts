@@ -13,7 +13,8 @@ import { wpkYanked } from '../../schemas/events/wpk.yanked.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
 import { mayBecome } from './lifecycle.ts'
-import { actorOf, recordDecision } from './reviews.ts'
+import { recordDecision } from './review/decisions.ts'
+import { actorOf } from './review/reviewable.ts'
 import { findVersion, recordSha256, type VersionRow } from './version-row.ts'
 
 const WithdrawalBody = closed({ reason: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }) })
@@ -86,6 +87,7 @@ export function withdrawalRoutes(deps: MarketplaceDeps): Route[] {
       after: recordSha256({ ...version, status, reason }),
       now,
     })
+    fault('withdrawal.after-decision')
     const { id, org, name, digest } = version
     const said = event.create(
       { id, org, name, version: version.version, digest, reason, by },

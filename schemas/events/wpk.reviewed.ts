@@ -26,6 +26,10 @@ export const wpkReviewed = defineEvent({
     justification: Type.String({ minLength: 1 }),
     before: Digest,
     after: Digest,
+    /** The version of the publishing policy it was decided under. */
+    policy_version: Type.Optional(Type.Integer({ minimum: 1 })),
+    /** Everybody who approved, where one person was not enough; `approver` is the last. */
+    approvals: Type.Optional(Type.Array(Type.String())),
   }),
   key: (data) => data.name,
   example: {

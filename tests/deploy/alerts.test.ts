@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
@@ -38,6 +39,17 @@ describe('deploy/alerts', () => {
         expect(headings).to.include(at)
       })
     })
+
+  it('becomes an object of the Prometheus operator with the command of the runbook', () => {
+    const commands = [...read('docs/runbooks/kubernetes.md').matchAll(/```sh\n([^`]*)```/g)].map(
+      ([, text]) => text ?? '',
+    )
+    const [makes = ''] = commands.filter((text) => text.includes('PrometheusRule'))
+    const [script = '', apply] = makes.split(' | kubectl ')
+    expect(apply).to.equal('apply -n atom -f -\n')
+    const made = parse(execFileSync('sh', ['-ec', script], { cwd: root, encoding: 'utf8' }))
+    expect(made).to.deep.include({ kind: 'PrometheusRule', spec: { groups } })
+  })
 
   it('raises the alarm at the age at which /health does', () => {
     expect(rules.find(({ alert }) => alert === 'AtomOpenTransaction')?.expr).to.contain(`> ${OPEN_LIMIT_SECONDS}`)

@@ -65,7 +65,11 @@ describe('docs/asyncapi', () => {
       .filter(({ action }) => action === 'send')
       .flatMap(types)
     expect(sent.sort(), 'each type has one sender').to.deep.equal(eventTypes.map(({ type }) => type).sort())
-    expect(types(operations['governance.send.atom.wpk'] as never)).to.deep.equal(['wpk.verdict'])
+    expect(types(operations['governance.send.atom.wpk'] as never)).to.deep.equal([
+      'wpk.verdict',
+      'analyzer.changed',
+      'wpk.rescanned',
+    ])
   })
 })
 

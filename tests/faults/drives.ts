@@ -10,9 +10,11 @@ import { collecting } from './payments.ts'
 import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { rerating } from './reratings.ts'
+import { rescanning } from './rescans.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
 import { telling } from './stripe-meters.ts'
 import { deducting } from './wallets.ts'
+import { calling } from './webhooks.ts'
 import { withdrawing } from './withdrawals.ts'
 import type { Running } from './world.ts'
 
@@ -49,6 +51,8 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   wallets: (stage) => deducting(stage),
   rebuild: (stage) => rebuilding(stage),
   rerating: (stage) => rerating(stage),
+  webhooks: (stage) => calling(stage),
+  rescans: (stage) => rescanning(stage),
 }
 
 function usage(stage: Stage): Driving {
@@ -94,8 +98,6 @@ const tenantsOf = (name: string) => ['a', 'b', 'c'].map((letter) => `${name}-${l
 function issuing(stage: Stage): Driving {
   return {
     services: ['billing'],
-    // A commit is of all of them; before it, one is issued already, whose number and posting have to go back.
-    at: (name) => (name.endsWith('-commit') ? 1 : 2),
     prepare: (server, names) => tenantsWithUsage(stage, server, names.flatMap(tenantsOf)),
     async push(server) {
       // The crash eats its answer; whoever asks again is the next point, or the end.

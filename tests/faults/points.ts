@@ -2,7 +2,7 @@
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
  * publication, the review of packages that wait for one, taking packages back, suspending organisations, issuing invoices, collecting them, giving
  * credit for them, deducting from prepaid credits, metering to AWS, telling usage to meters of Stripe, rebuilding a
- * projection, or replaying an issued month.
+ * projection, replaying an issued month, calling webhooks, or judging stored packages anew.
  */
 export type Drive =
   | 'usage'
@@ -19,6 +19,8 @@ export type Drive =
   | 'stripe-meters'
   | 'rebuild'
   | 'rerating'
+  | 'webhooks'
+  | 'rescans'
 export type Point = {
   name: string
   drive: Drive
@@ -27,7 +29,7 @@ export type Point = {
   only?: 'embedded' | 'kafka'
 }
 
-const EVERY_GROUP = ['metering', 'governance', 'marketplace']
+const EVERY_GROUP = ['metering', 'governance', 'marketplace', 'feeds']
 
 /** Every place where the code calls `fault`; a test compares this list with the source. */
 export const points: readonly Point[] = [
@@ -75,17 +77,21 @@ export const points: readonly Point[] = [
   { name: 'credits.after-grant', drive: 'wallets' },
   { name: 'credits.after-posting', drive: 'wallets' },
   { name: 'credits.after-deduction', drive: 'wallets' },
+  { name: 'upload.after-name', drive: 'packages' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },
   { name: 'upload.after-commit', drive: 'packages' },
+  { name: 'record.after-signing', drive: 'packages' },
   { name: 'record.after-entry', drive: 'packages' },
   { name: 'record.before-commit', drive: 'packages' },
+  { name: 'record.after-commit', drive: 'packages' },
   { name: 'review.after-version', drive: 'reviews' },
   { name: 'review.after-decision', drive: 'reviews' },
   { name: 'review.before-commit', drive: 'reviews' },
   { name: 'review.after-commit', drive: 'reviews' },
   { name: 'withdrawal.after-version', drive: 'withdrawals' },
+  { name: 'withdrawal.after-decision', drive: 'withdrawals' },
   { name: 'withdrawal.before-commit', drive: 'withdrawals' },
   { name: 'withdrawal.after-commit', drive: 'withdrawals' },
   { name: 'quarantine.after-row', drive: 'withdrawals' },
@@ -93,6 +99,7 @@ export const points: readonly Point[] = [
   { name: 'quarantine.after-commit', drive: 'withdrawals' },
   { name: 'orgs.before-commit', drive: 'orgs' },
   { name: 'orgs.after-commit', drive: 'orgs' },
+  { name: 'rescan.before-commit', drive: 'rescans' },
   { name: 'replay.before-commit', drive: 'rebuild' },
   { name: 'replay.after-commit', drive: 'rebuild' },
   { name: 'replay.before-swap', drive: 'rebuild' },
@@ -101,6 +108,10 @@ export const points: readonly Point[] = [
   { name: 'rerating.after-commit', drive: 'rerating' },
   { name: 'rerating.after-compare', drive: 'rerating' },
   { name: 'rerating.before-end', drive: 'rerating' },
+  { name: 'webhooks.after-begin', drive: 'webhooks' },
+  { name: 'webhooks.after-call', drive: 'webhooks' },
+  { name: 'webhooks.after-attempt', drive: 'webhooks' },
+  { name: 'webhooks.after-end', drive: 'webhooks' },
   { name: 'relay.after-produce', drive: 'packages', only: 'kafka' },
   { name: 'relay.before-commit', drive: 'packages', only: 'kafka' },
   { name: 'relay.after-commit', drive: 'packages', only: 'kafka' },

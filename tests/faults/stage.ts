@@ -52,6 +52,8 @@ export async function openStage(world: World): Promise<Stage> {
         token: orgs.atom.tokens.finance as string,
       })
       finding.wrong.push(...invoiceFaults(body, journals))
+      // What was lost or late is explained by the process that counts, and it is about to be ended.
+      if (finding.lost > 0 || finding.wrong.length > 0) console.error(`${name}: ${running.output().slice(-4_000)}`)
       return finding
     },
     poison: (count) => poison(world, count),

@@ -7,7 +7,7 @@ import { eventTypes } from '../../schemas/index.ts'
 import { deadLetterTopic, topicList, topics } from '../../schemas/topics.ts'
 
 const options = { source: '//test', now: new Date('2026-11-02T10:00:00Z') }
-const GROUPS = ['marketplace', 'governance', 'metering', 'analytics']
+const GROUPS = ['marketplace', 'governance', 'metering', 'analytics', 'feeds']
 /** What a topic may be called so that Kafka, its metrics and a Kubernetes label all take it; `_` and `.` collide there. */
 const lint = (name: string): boolean => /^[a-z]+(\.[a-z]+)+$/.test(name) && name.length < 63
 
@@ -79,9 +79,16 @@ describe('schemas: events', () => {
     const submitted = eventTypes[0] as (typeof eventTypes)[0]
     const version = `1.0.0-${'a'.repeat(122)}`
     expect(version).to.have.length(128)
-    for (const definition of eventTypes.filter(({ topic }) => topic === topics.wpk))
+    const ofPackages = eventTypes.filter(({ topic, example }) => topic === topics.wpk && 'name' in (example as object))
+    expect(ofPackages).to.have.length.above(5)
+    for (const definition of ofPackages)
       expect(
-        definition.problem({ ...(definition.example as object), name: 'n'.repeat(128), version }),
+        definition.problem({
+          ...(definition.example as object),
+          name: 'n'.repeat(128),
+          // What is said of a package is said of no version of it.
+          ...('version' in (definition.example as object) ? { version } : {}),
+        }),
         definition.type,
       ).to.equal(null)
     expect(submitted.problem({ ...(submitted.example as object), name: '' })).to.be.a('string')

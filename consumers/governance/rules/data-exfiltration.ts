@@ -1,19 +1,16 @@
 import type { Fact } from '../facts.ts'
+import { sourceInSent, sourceInWord, sourceOf } from '../flow/shell-sources.ts'
+import { spread } from '../flow/spread.ts'
+import { flowSteps } from '../flow/steps.ts'
+import { inFile, inText, namedSecret, noTaint, type Taint, type Trace } from '../flow/taint.ts'
 import { hostOf, isAddress, isCollector, isCover, isLocalHost, isVariableHost } from '../hosts.ts'
 import { excerpt } from '../masking.ts'
 import type { PackageView } from '../package-view.ts'
+import { placeIn, wholeOf } from '../place.ts'
 import { hostsInCode, type Sender, senderOf } from '../senders.ts'
-import {
-  SENSITIVE_PATH,
-  secretVariable,
-  sourceInWord,
-  sourceOf,
-  spread,
-  type Taint,
-  usesVariable,
-} from '../sensitive-sources.ts'
-import type { Pipeline } from '../shell.ts'
-import { pipelineText } from '../shell-commands.ts'
+import { SENSITIVE_PATH, secretVariable } from '../sensitive-sources.ts'
+import type { Pipeline, TextRange } from '../shell.ts'
+import { pipelineText, rangeOf } from '../shell-commands.ts'
 import { type Finding, MAX_FINDINGS, type Rule } from './rule.ts'
 
 type Destination = 'known' | 'outside' | 'collector' | 'unknown'
@@ -31,12 +28,57 @@ export const dataExfiltration: Rule = {
   remediation: 'Send only what the receiver needs, to a host that the package declares.',
   hygiene: false,
   check: (view) => {
-    const taint: Taint = { files: new Set(), variables: new Set() }
+    const taint = noTaint()
+    let handler: Fact | null = null
     return view.facts.flatMap((fact) => {
+      if (handler?.area !== fact.area || handler.handler !== fact.handler) {
+        if (handler !== null) keepOutput(handler, view, taint)
+        handler = fact
+        keepSettings(fact, view, taint)
+      }
       if (fact.kind === 'command') return [...fromShell(fact, view, taint), ...fromCode(fact, view)]
-      return fact.kind === 'url' && fact.area !== 'alert' ? fromRequest(fact, view) : []
+      return fact.kind === 'url' && fact.area !== 'alert' ? fromRequest(fact, view, taint) : []
     })
   },
+}
+
+const ALL_SECRETS = /toJSON\(\s{0,3}secrets\s{0,3}\)|\$\{\{\s{0,3}secrets\s{0,3}\}\}/
+const ofSameHandler = (one: Fact, other: Fact): boolean => one.area === other.area && one.handler === other.handler
+
+/** Variables of a handler's configuration stand before its commands, wherever the document has them. */
+function keepSettings(first: Fact, view: PackageView, taint: Taint): void {
+  taint.named.clear()
+  for (const fact of view.facts) {
+    if (fact.kind !== 'env' || !ofSameHandler(fact, first)) continue
+    const here = wholeOf(fact)
+    const trace = ALL_SECRETS.test(fact.text) ? { what: 'all secrets', from: here, via: [] } : inText(taint, fact.text)
+    if (trace !== null) taint.variables.set(fact.name, trace)
+    else if (secretVariable(fact.text) !== null || /^(?:vault|secret|ssm|sm|op):/.test(fact.text))
+      taint.named.set(fact.name, { what: `$${fact.name}`, from: here, via: [] })
+  }
+}
+
+/** What a handler prints is what later ones get by its name (`${steps.name.output}`). */
+function keepOutput(last: Fact, view: PackageView, taint: Taint): void {
+  const name = last.area === 'handler' ? view.wpk.spec.handlers[last.handler]?.name : undefined
+  if (name === undefined || view.facts.every(({ text }) => !text.includes(name))) return
+  for (const fact of view.facts) {
+    if (fact.kind !== 'command' || !ofSameHandler(fact, last)) continue
+    for (const pipeline of fact.pipelines) {
+      const end = pipeline.at(-1)
+      if (end === undefined || end.captured || end.redirects.some(({ op }) => /^1?&?>/.test(op))) continue
+      const trace = firstSource(fact, pipeline, taint)
+      if (trace !== null) taint.outputs.set(name, trace)
+    }
+  }
+}
+
+function firstSource(fact: Fact, pipeline: Pipeline, taint: Taint): Trace | null {
+  for (const command of pipeline) {
+    const trace = sourceOf(command, taint, placeIn(fact, command.range))
+    if (trace !== null) return trace
+  }
+  return null
 }
 
 function fromShell(fact: Fact, view: PackageView, taint: Taint): Finding[] {
@@ -48,7 +90,7 @@ function fromShell(fact: Fact, view: PackageView, taint: Taint): Finding[] {
       const finding = judge(fact, pipeline, index, sender, view, taint)
       if (finding !== null) found.push(finding)
     })
-    spread(pipeline, taint)
+    spread(fact, pipeline, taint)
   }
   return found
 }
@@ -64,55 +106,42 @@ function judge(
   const to = sender.dns ? 'outside' : destinationOf(sender.host, view)
   if (to === 'known') return null
   const text = pipelineText(pipeline)
-  if (sender.dns) return dnsFinding(fact, sender, text, taint)
-  const before = sender.stdin
-    ? pipeline
-        .slice(0, index)
-        .map((command) => sourceOf(command, taint))
-        .find((item) => item !== null)
-    : undefined
-  const source = before ?? sourceInReads(sender, taint)
-  if (source !== undefined) {
+  const range = rangeOf(pipeline)
+  const here = placeIn(fact, pipeline[index]?.range ?? null)
+  if (sender.dns) return dnsFinding(fact, sender, text, range, taint)
+  const source =
+    (sender.stdin ? firstSource(fact, pipeline.slice(0, index), taint) : null) ??
+    sourceInSent(sender.reads, taint, here)
+  if (source !== null) {
     return to === 'unknown'
-      ? leaves(fact, text, source, 'high', 'medium')
-      : leaves(fact, text, source, 'critical', 'high')
+      ? leaves(fact, text, source, 'high', 'medium', range)
+      : leaves(fact, text, source, 'critical', 'high', range)
   }
-  const variable = sender.reads.map((word) => secretVariable(word.text)).find((item) => item !== null)
+  const variable = sender.reads
+    .map((word) => secretVariable(word.text) ?? namedSecret(taint, word.text))
+    .find((item) => item !== null)
   if (variable != null) {
     // Handing a client secret to a login service is how logins work: only a bare receiver makes it a finding that weighs.
     return to === 'collector'
-      ? leaves(fact, text, `$${variable}`, 'critical', 'high')
+      ? leaves(fact, text, `$${variable}`, 'critical', 'high', range)
       : to === 'outside'
-        ? leaves(fact, text, `$${variable}`, 'medium', 'low')
+        ? leaves(fact, text, `$${variable}`, 'medium', 'low', range)
         : null
   }
   const sendsFile =
     sender.reads.some((word) => /(?:^|[=@<])@?[\w./~-]+\.[a-z]{2,4}$|@/.test(word.text)) || (sender.stdin && index > 0)
-  return to === 'collector' && sendsFile ? leaves(fact, text, 'local data', 'high', 'medium') : null
+  return to === 'collector' && sendsFile ? leaves(fact, text, 'local data', 'high', 'medium', range) : null
 }
 
-function sourceInReads(sender: Sender, taint: Taint): string | undefined {
-  for (const word of sender.reads) {
-    const inside = sourceInWord(word, taint)
-    if (inside !== null) return inside
-    const path = word.text.replace(/^.*?[@<]/, '').replace(/^-[dFT]/, '')
-    if (SENSITIVE_PATH.test(word.text) && !/^https?:/.test(word.text)) return `the file ${path.slice(0, 80)}`
-    if (taint.files.has(path) || taint.files.has(word.text)) return `the file ${path.slice(0, 80)}`
-    if (usesVariable(word.text, taint.variables)) return 'a variable with secret content'
-  }
-  return undefined
-}
-
-function dnsFinding(fact: Fact, sender: Sender, text: string, taint: Taint): Finding | null {
+function dnsFinding(fact: Fact, sender: Sender, text: string, range: TextRange | null, taint: Taint): Finding | null {
   const name = sender.reads[0]
   if (name === undefined) return null
   const encoders = name.substitutions
     .flat(2)
     .some((command) => /^(?:base64|base32|xxd|od|hexdump|openssl)$/.test(command.words[0]?.text ?? ''))
-  const source =
-    sourceInWord(name, taint) ?? (usesVariable(name.text, taint.variables) ? 'a variable with secret content' : null)
-  if (source !== null || encoders) return leaves(fact, text, source ?? 'encoded data', 'critical', 'high')
-  return LONG_LABEL.test(name.text) ? leaves(fact, text, 'encoded data', 'high', 'medium') : null
+  const source = sourceInWord(name, taint, placeIn(fact, range)) ?? inText(taint, name.text)
+  if (source !== null || encoders) return leaves(fact, text, source ?? 'encoded data', 'critical', 'high', range)
+  return LONG_LABEL.test(name.text) ? leaves(fact, text, 'encoded data', 'high', 'medium', range) : null
 }
 
 const BULK_ENVIRONMENT =
@@ -148,17 +177,20 @@ function fromCode(fact: Fact, view: PackageView): Finding[] {
 }
 
 /** An api handler: its url, and what its other values carry. */
-function fromRequest(fact: Fact, view: PackageView): Finding[] {
+function fromRequest(fact: Fact, view: PackageView, taint: Taint): Finding[] {
   const to = destinationOf(hostOf(fact.text), view)
   if (to === 'known' || to === 'unknown') return []
   const config = fact.pointer.replace(/\/[^/]*$/, '')
   const carried = view.facts.filter(
     (other) => other.pointer.startsWith(`${config}/`) && other.kind !== 'header' && other !== fact,
   )
-  const all = carried.find((other) =>
-    /toJSON\(\s{0,3}secrets\s{0,3}\)|\$\{\{\s{0,3}secrets\s{0,3}\}\}/.test(other.text),
-  )
+  const all = carried.find((other) => ALL_SECRETS.test(other.text))
   if (all !== undefined) return [leaves(all, `${fact.text} ${all.text}`, 'all secrets', 'critical', 'high')]
+  for (const other of [fact, ...carried]) {
+    const trace = inText(taint, other.text) ?? (/^@|^\/|^~\//.test(other.text) ? sentFile(taint, other) : null)
+    if (trace !== null)
+      return [leaves(other, `${fact.text} ${other.text}`, trace, 'critical', 'high', wholeOf(other).range)]
+  }
   const secret = [fact, ...carried].find((other) => secretVariable(other.text) !== null)
   if (secret === undefined) return []
   const severity = to === 'collector' ? 'critical' : 'medium'
@@ -173,22 +205,37 @@ function fromRequest(fact: Fact, view: PackageView): Finding[] {
   ]
 }
 
+const sentFile = (taint: Taint, fact: Fact): Trace | null => {
+  const path = fact.text.replace(/^@/, '')
+  if (fact.text.startsWith('@') && SENSITIVE_PATH.test(path))
+    return { what: `the file ${path.slice(0, 80)}`, from: wholeOf(fact), via: [] }
+  return inFile(taint, path)
+}
+
 function destinationOf(host: string | null, view: PackageView): Destination {
   if (host === null || isVariableHost(host)) return 'unknown'
   if (view.alertHosts.has(host) || isLocalHost(host)) return 'known'
   return isCollector(host) || isAddress(host) ? 'collector' : 'outside'
 }
 
-const leaves = (
+/** The finding at the sink; a source that stands elsewhere is named with its place. */
+function leaves(
   fact: Fact,
   text: string,
-  source: string,
+  source: Trace | string,
   severity: Finding['severity'],
   confidence: Finding['confidence'],
-): Finding => ({
-  pointer: fact.pointer,
-  severity,
-  confidence,
-  message: `${excerpt(source)} leaves the system: ${excerpt(text)}`,
-  matched: text,
-})
+  range: TextRange | null = null,
+): Finding {
+  const trace = typeof source === 'string' ? null : source
+  const place = placeIn(fact, range)
+  const elsewhere = trace !== null && trace.from.pointer !== fact.pointer ? `, read at ${trace.from.pointer},` : ''
+  return {
+    ...place,
+    severity,
+    confidence,
+    message: `${excerpt(trace?.what ?? String(source))}${elsewhere} leaves the system: ${excerpt(text)}`,
+    matched: text,
+    ...(trace === null ? {} : { flow: flowSteps(trace.from, trace.via, place) }),
+  }
+}

@@ -2,7 +2,8 @@ import type { Confidence, Severity } from '../../../schemas/verdict.ts'
 import type { Fact } from '../facts.ts'
 import { excerpt } from '../masking.ts'
 import type { PackageView } from '../package-view.ts'
-import type { Command, Pipeline } from '../shell.ts'
+import { placeIn } from '../place.ts'
+import type { Command, Pipeline, TextRange } from '../shell.ts'
 import { commandText, invocation, type Language, pipelineText } from '../shell-commands.ts'
 import { type Finding, MAX_FINDINGS } from './rule.ts'
 
@@ -21,9 +22,14 @@ export type Call = {
 
 export const sign = (what: string, severity: Severity, confidence: Confidence): Sign => ({ what, severity, confidence })
 
-/** A finding at a fact; `text` is what was matched. */
-export const findingAt = (fact: Fact, { what, severity, confidence }: Sign, text: string): Finding => ({
-  pointer: fact.pointer,
+/** A finding at a fact; `text` is what was matched, `range` where in the text of the fact (null when it does not say). */
+export const findingAt = (
+  fact: Fact,
+  { what, severity, confidence }: Sign,
+  text: string,
+  range: TextRange | null = null,
+): Finding => ({
+  ...placeIn(fact, range),
   severity,
   confidence,
   message: `${what}: ${excerpt(text)}`,
@@ -41,7 +47,7 @@ export function inCommands(view: PackageView, judge: (call: Call) => Sign | null
         const seen = judge({ name, args: texts, line: [name, ...texts].join(' '), command, pipeline, index, fact })
         if (seen === null) continue
         const text = /\n/.test(commandText(command)) ? `${name} ${texts.join(' ')}` : pipelineText(pipeline)
-        found.push(findingAt(fact, seen, text))
+        found.push(findingAt(fact, seen, text, command.range))
         if (found.length > 4 * MAX_FINDINGS) return found
       }
     }
@@ -58,11 +64,13 @@ export type CodePattern = { pattern: RegExp; sign: Sign; languages?: readonly La
 export function inCode(view: PackageView, patterns: readonly CodePattern[]): Finding[] {
   const found: Finding[] = []
   for (const fact of view.facts) {
-    for (const { language, text } of fact.code) {
+    for (const { language, text, within } of fact.code) {
       for (const { pattern, sign: seen, languages } of patterns) {
         if (languages !== undefined && !languages.includes(language)) continue
         const match = pattern.exec(text.slice(0, MOST_CODE))
-        if (match !== null) found.push(findingAt(fact, seen, match[0]))
+        if (match === null) continue
+        const range = within ?? { start: match.index, end: match.index + match[0].length }
+        found.push(findingAt(fact, seen, match[0], range))
       }
     }
   }
@@ -76,7 +84,7 @@ export function inFields(view: PackageView, judge: (fact: Fact) => Sign | null):
     if (fact.kind === 'command' || fact.area === 'alert') continue
     const seen = judge(fact)
     if (seen === null) continue
-    found.push(findingAt(fact, seen, `${fact.name}: ${fact.text}`))
+    found.push(findingAt(fact, seen, `${fact.name}: ${fact.text}`, { start: 0, end: fact.text.length }))
     if (found.length > 4 * MAX_FINDINGS) return found
   }
   return found

@@ -1,18 +1,11 @@
-import {
-  codeWords,
-  downloadedFile,
-  fileUse,
-  hasDownload,
-  isDownload,
-  runsStandardInput,
-  verifiesDownload,
-} from '../downloads.ts'
 import type { Fact } from '../facts.ts'
+import { type ExecutedDownload, executedDownloads } from '../flow/executed-downloads.ts'
+import { flowSteps } from '../flow/steps.ts'
 import { excerpt } from '../masking.ts'
-import type { Pipeline } from '../shell.ts'
+import type { PackageView } from '../package-view.ts'
+import { placeIn } from '../place.ts'
 import type { InlineCode } from '../shell-commands.ts'
-import { baseName, pipelineText } from '../shell-commands.ts'
-import { type Finding, firstOf, type Rule } from './rule.ts'
+import { type Finding, firstOf, MAX_FINDINGS, type Rule } from './rule.ts'
 
 /** WPK-P2-005: something fetched at run time is executed, so what runs is not what was signed and reviewed. */
 export const remoteScriptExecuted: Rule = {
@@ -24,17 +17,18 @@ export const remoteScriptExecuted: Rule = {
     'A download that is executed: piped into an interpreter, evaluated, or saved and run. A check of its sha256 or signature between the two makes it low; a download that is only stored or read is silent.',
   remediation: 'Put the script into the package or an image pinned by digest, or check its sha256 before it runs.',
   hygiene: false,
-  check: (view) => view.facts.filter((fact) => fact.kind === 'command').flatMap(executedDownloads),
+  check: (view) => [
+    ...executedDownloads(view)
+      .slice(0, 4 * MAX_FINDINGS)
+      .map(executed),
+    ...inOtherCode(view),
+  ],
 }
 
-function executedDownloads(fact: Fact): Finding[] {
-  const direct = firstOf(fact.pipelines, runsDownloadDirectly).map((pipeline) => finding(fact, pipelineText(pipeline)))
-  return [
-    ...direct,
-    ...savedAndRun(fact),
-    ...firstOf(fact.code, codeRunsDownload).map((code) => finding(fact, code.text)),
-  ]
-}
+const inOtherCode = (view: PackageView): Finding[] =>
+  view.facts
+    .filter((fact) => fact.kind === 'command')
+    .flatMap((fact) => firstOf(fact.code, codeRunsDownload).map((code) => finding(fact, code.text)))
 
 const finding = (fact: Fact, text: string): Finding => ({
   pointer: fact.pointer,
@@ -44,44 +38,17 @@ const finding = (fact: Fact, text: string): Finding => ({
   matched: text,
 })
 
-function runsDownloadDirectly(pipeline: Pipeline): boolean {
-  const first = pipeline.findIndex(isDownload)
-  if (first !== -1 && pipeline.slice(first + 1).some(runsStandardInput)) return true
-  return pipeline.some((command) =>
-    codeWords(command).some((word) => [...word.substitutions, ...word.processes].some(hasDownload)),
-  )
-}
-
-function savedAndRun(fact: Fact): Finding[] {
-  const saved = new Map<string, string>()
-  const used = new Map<string, { use: 'run' | 'mark'; checked: boolean }>()
-  const verified = new Set<string>()
-  const unchecked: string[] = []
-  for (const pipeline of fact.pipelines) {
-    // A check counts for what was there to be checked: one before the download proves nothing.
-    if (verifiesDownload(pipeline)) for (const name of unchecked.splice(0)) verified.add(name)
-    for (const command of pipeline) {
-      const file = downloadedFile(command)
-      if (file !== null && file !== '') {
-        saved.set(file, pipelineText(pipeline))
-        verified.delete(file)
-        unchecked.push(file)
-      }
-      for (const name of new Set(command.words.map((word) => baseName(word.text)))) {
-        const use = saved.has(name) ? fileUse(command, name) : null
-        if (use !== null && used.get(name)?.use !== 'run') used.set(name, { use, checked: verified.has(name) })
-      }
-    }
-  }
-  return [...used].map(([name, { use, checked }]): Finding => {
-    const base = finding(fact, saved.get(name) ?? name)
-    if (checked)
-      return { ...base, severity: 'low', message: `a download is executed after a check of its content: ${name}` }
-    // Made executable but not run here: usually a tool that a later step calls.
-    if (use === 'mark')
-      return { ...base, severity: 'medium', confidence: 'low', message: `a download is made executable: ${name}` }
-    return base
-  })
+function executed({ fact, range, text, from, file, use, checked }: ExecutedDownload): Finding {
+  const place = placeIn(fact, range)
+  const base: Finding = { ...finding(fact, text), ...place }
+  if (checked)
+    return { ...base, severity: 'low', message: `a download is executed after a check of its content: ${file}` }
+  // Made executable but not run here: usually a tool that a later step calls.
+  if (use === 'mark')
+    return { ...base, severity: 'medium', confidence: 'low', message: `a download is made executable: ${file}` }
+  if (from.pointer === fact.pointer) return base
+  const message = `a download is executed, fetched at ${from.pointer}: ${excerpt(text)}`
+  return { ...base, message, flow: flowSteps(from, [], place) }
 }
 
 const FETCH = String.raw`(?:requests\.(?:get|post)|urllib2?(?:\.request)?\.urlopen|urlopen|httpx\.get|fetch|axios\.get|Net::HTTP\.get|URI\.open|open-uri|HTTParty\.get|DownloadString|Invoke-WebRequest|iwr)`

@@ -1,14 +1,20 @@
 import { createHash } from 'node:crypto'
-import type { Confidence, Severity, Violation } from '../../../schemas/verdict.ts'
+import type { Confidence, FlowStep, Severity, Violation } from '../../../schemas/verdict.ts'
 import type { PackageView } from '../package-view.ts'
+import type { TextRange } from '../shell.ts'
 
-/** What a rule found. `matched` is the fact itself, without its place; two findings with the same one are one fact. */
+/**
+ * What a rule found. `matched` is the fact itself, without its place; two findings with the same one are one fact.
+ * `range` is the part of the value at the pointer, left out where the value does not show it.
+ */
 export type Finding = {
   pointer: string
   severity: Severity
   confidence: Confidence
   message: string
   matched: string
+  range?: TextRange | null
+  flow?: FlowStep[]
 }
 
 /**
@@ -71,5 +77,7 @@ function violationOf(rule: Rule, finding: Finding): Violation {
     message: finding.message.slice(0, 500),
     remediation: rule.remediation,
     fingerprint: createHash('sha256').update(`${rule.id}\n${matched}`).digest('hex'),
+    ...(finding.range == null ? {} : { range: finding.range }),
+    ...(finding.flow === undefined ? {} : { flow: finding.flow }),
   }
 }

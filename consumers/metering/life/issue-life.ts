@@ -1,4 +1,4 @@
-import { row, sqlState, type Tx } from '../../../platform/db.ts'
+import { execute, row, rows, sqlState, type Tx } from '../../../platform/db.ts'
 import { messageOf } from '../../../platform/errors.ts'
 import type { MeteringDeps } from '../deps.ts'
 import { invoiceBody, invoiceId, type LiveInvoice } from '../invoice.ts'
@@ -6,7 +6,7 @@ import { retryDelayMs } from '../payments/retry-delay.ts'
 import { unsafe } from './safety-checks.ts'
 import { noteLife } from './stored-life.ts'
 
-type Held = Record<'approval_asked_at' | 'approved_at' | 'issue_next_at', Date | null> & { parked_code: string | null }
+type Held = Record<'approval_asked_at' | 'approved_at', Date | null> & { parked_code: string | null }
 const DAY_MS = 86_400_000
 
 /**
@@ -27,17 +27,37 @@ export async function openInvoices(deps: MeteringDeps, period: string, impatient
 }
 
 /**
- * Whether an invoice that is about to be issued has to wait: parked, because a check of it failed, or until somebody
- * approves it. Says so in the transaction that would have issued it.
+ * Those of the invoices about to be issued that need not wait. Others are parked, because a check of them failed, or wait
+ * until somebody approves them; that is noted in the transaction that would have issued them.
  */
-export async function holdBack(tx: Tx, tenant: string, period: string, live: LiveInvoice, at: Date): Promise<boolean> {
-  const invoice = { tenant, id: live.id }
-  const held = await row<Held>(
+export async function notHeldBack<T extends { tenant: string; live: LiveInvoice }>(
+  tx: Tx,
+  invoices: readonly T[],
+  period: string,
+  at: Date,
+): Promise<T[]> {
+  const found = await rows<Held & { id: string }>(
     tx,
-    `select approval_asked_at, approved_at, issue_next_at, parked_code from metering.invoice_life
-     where tenant = ? and invoice_id = ?`,
-    [tenant, live.id],
+    `select l.invoice_id as id, approval_asked_at, approved_at, parked_code from metering.invoice_life l
+     join unnest(?::text[], ?::uuid[]) as w (tenant, id) on l.tenant = w.tenant and l.invoice_id = w.id`,
+    [invoices.map(({ tenant }) => tenant), invoices.map(({ live }) => live.id)],
   )
+  const lives = new Map(found.map((one) => [one.id, one]))
+  const free: T[] = []
+  for (const one of invoices)
+    if (!(await holdBack(tx, one.tenant, period, one.live, lives.get(one.live.id), at))) free.push(one)
+  return free
+}
+
+async function holdBack(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  live: LiveInvoice,
+  held: Held | undefined,
+  at: Date,
+): Promise<boolean> {
+  const invoice = { tenant, id: live.id }
   const { shares } = live.rated
   const plans = live.subscriptions.flatMap(({ versions }) => versions.slice(-1).map(({ plan }) => plan))
   const planCurrencies = plans.map(({ currency }) => currency)
@@ -53,16 +73,28 @@ export async function holdBack(tx: Tx, tenant: string, period: string, live: Liv
   return true
 }
 
-/** What an issued invoice's life begins with: by when it is to be paid, and how much of it there is. */
+/** What lives of issued invoices begin with: by when they are to be paid, and how much of it there is. One statement. */
 export async function noteIssued(
   tx: Tx,
-  tenant: string,
-  { id, total, amount_due }: { id: string; total: string; amount_due: string },
+  invoices: readonly { tenant: string; id: string; total: string; amount_due: string }[],
   at: Date,
   paymentDays: number,
 ): Promise<void> {
-  const due_at = new Date(at.getTime() + paymentDays * DAY_MS)
-  await noteLife(tx, { tenant, id }, { due_at, total, amount_due, ...NOT_FAILED })
+  await execute(
+    tx,
+    `insert into metering.invoice_life as l (tenant, invoice_id, due_at, total, amount_due, issue_attempts)
+     select w.tenant, w.id, ?, w.total, w.due, 0
+     from unnest(?::text[], ?::uuid[], ?::numeric[], ?::numeric[]) as w (tenant, id, total, due)
+     on conflict (tenant, invoice_id) do update set due_at = excluded.due_at, total = excluded.total,
+       amount_due = excluded.amount_due, issue_attempts = 0, issue_error = null, issue_next_at = null`,
+    [
+      new Date(at.getTime() + paymentDays * DAY_MS),
+      invoices.map(({ tenant }) => tenant),
+      invoices.map(({ id }) => id),
+      invoices.map(({ total }) => total),
+      invoices.map(({ amount_due }) => amount_due),
+    ],
+  )
 }
 
 const NOT_FAILED = { issue_attempts: 0, issue_error: null, issue_next_at: null }

@@ -1,7 +1,7 @@
 import { rows, type Tx } from '../../../platform/db.ts'
 import { periodOf } from '../../../platform/utc-time.ts'
 import type { InvoiceLine } from '../rating/line.ts'
-import { chargeOf, isBilledOn } from './billed-usage.ts'
+import { chargesOf, isBilledOn } from './billed-usage.ts'
 import type { Contribution } from './contribution.ts'
 
 /** `rebilled`: taken back whole, so that a later invoice bills the same anew. */
@@ -25,12 +25,21 @@ export async function billedBy(tx: Tx, tenant: string, contributions: readonly C
      where tenant = ? and period >= ? and number is not null and body is not null order by length(number), number`,
     [tenant, periods[0]],
   )
+  const rooted = invoices.map((invoice) => ({
+    invoice,
+    lines: (JSON.parse(invoice.body.toString('utf8')) as { lines: InvoiceLine[] }).lines.filter(
+      ({ usage_root }) => usage_root !== undefined,
+    ),
+  }))
+  const chargeOf = await chargesOf(
+    tx,
+    rooted.flatMap(({ lines }) => lines),
+  )
   const billing: BillingLine[] = []
-  for (const invoice of invoices) {
+  for (const { invoice, lines } of rooted) {
     const counted = contributions.filter(({ after_invoice }) => isBefore(after_invoice, invoice.number))
-    const { lines } = JSON.parse(invoice.body.toString('utf8')) as { lines: InvoiceLine[] }
     for (const line of lines) {
-      const charge = line.usage_root === undefined ? null : await chargeOf(tx, line)
+      const charge = chargeOf(line)
       const billed = { line, packages: line.usage_packages ?? [], leftOut: line.usage_left_out ?? [] }
       if (charge)
         for (const contribution of counted)

@@ -1,7 +1,7 @@
 import { rows, type Tx } from '../../../platform/db.ts'
 import { rootOf } from '../../../platform/merkle.ts'
 import { groupBy } from '../rating/group-by.ts'
-import { type Billed, billedLeaves, billedReports, chargeOf, isBilledOn } from './billed-usage.ts'
+import { type Billed, billedLeaves, billedReports, chargesOf, isBilledOn } from './billed-usage.ts'
 import type { Contribution } from './contribution.ts'
 import { contributionsOf, countedRecords, placeKey, repeatsOf } from './counted-records.ts'
 import { REPORT_COLUMNS, readReport, retainedUntil, type StoredReport, type UsageLog } from './report-log.ts'
@@ -21,7 +21,7 @@ export type LineReports = { root: string; contributions: number; found: LineRepo
 /** What is behind a line in reports. */
 export async function reportsOf(tx: Tx, billed: Billed, limit: number, after: string | null): Promise<LineReports> {
   const { tenant, line } = billed
-  const leaves = await billedLeaves(tx, billed)
+  const [leaves = []] = await billedLeaves(tx, [billed])
   const sums = await billedReports(tx, billed, limit + 1, after)
   const ids = sums.map(({ report_id }) => report_id)
   const stored = await rows<StoredReport>(
@@ -32,7 +32,7 @@ export async function reportsOf(tx: Tx, billed: Billed, limit: number, after: st
   const receipts = new Map(stored.map((one) => [one.report_id, one]))
   const all = groupBy(await contributionsOf(tx, tenant, ids), ({ report_id }) => report_id)
   const repeats = await repeatsOf(tx, tenant, ids)
-  const charge = await chargeOf(tx, line)
+  const charge = (await chargesOf(tx, [line]))(line)
   const found = sums.map(({ report_id, ...sum }): LineReport => {
     const own = all.get(report_id) ?? []
     return {

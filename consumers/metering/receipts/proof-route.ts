@@ -108,7 +108,7 @@ async function toInvoice(tx: Tx, tenant: string, contribution: Counted) {
   const { number, sha256, body } = first.invoice
   const { line } = first
   const { id: line_id, usage_packages: packages = [], usage_left_out: leftOut = [], usage_root = '' } = line
-  const leaves = await billedLeaves(tx, { tenant, line, packages, leftOut, before: number })
+  const [leaves = []] = await billedLeaves(tx, [{ tenant, line, packages, leftOut, before: number }])
   const leaf = contributionLeaf(contribution)
   const place = leaves.findIndex((one) => one.equals(leaf))
   const path = proofOf(leaves, place, usage_root)

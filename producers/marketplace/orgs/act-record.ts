@@ -1,6 +1,6 @@
 import type { Principal } from '../../../platform/auth/principal.ts'
 import { execute, type Tx } from '../../../platform/db.ts'
-import { actorOf } from '../reviews.ts'
+import { actorOf } from '../review/reviewable.ts'
 
 export type OrgAct = 'org_created' | 'org_suspended' | 'org_reactivated' | 'member_set' | 'member_removed'
 

@@ -10,7 +10,7 @@ import { checked } from '../../../platform/http/validate.ts'
 import { closed } from '../../../schemas/envelope.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { marketplaceError } from '../errors.ts'
-import { actorOf } from '../reviews.ts'
+import { actorOf } from '../review/reviewable.ts'
 import { recordAct } from './act-record.ts'
 import { findOrg, type OrgRow } from './org-row.ts'
 

@@ -3,5 +3,5 @@ const SUSPENDED = 'exists (select 1 from platform.suspended_orgs s where s.org =
 /** Column of `marketplace.versions`: whether its publisher is suspended now. */
 export const publisherSuspended = `${SUSPENDED} as publisher_suspended`
 
-/** Condition of a list for others: newcomers find nothing of a suspended publisher. Binds the reader's organisation. */
-export const listedPublisher = `(versions.org = ? or not ${SUSPENDED})`
+/** Condition of what others are shown: newcomers find nothing of a suspended publisher. */
+export const publisherListed = `not ${SUSPENDED}`

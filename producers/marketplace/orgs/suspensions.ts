@@ -10,7 +10,7 @@ import { orgReactivated } from '../../../schemas/events/org.reactivated.ts'
 import { orgSuspended } from '../../../schemas/events/org.suspended.ts'
 import { type MarketplaceDeps, SOURCE } from '../deps.ts'
 import { marketplaceError } from '../errors.ts'
-import { actorOf } from '../reviews.ts'
+import { actorOf } from '../review/reviewable.ts'
 import { recordAct } from './act-record.ts'
 import { findOrg, orgOf } from './org-row.ts'
 

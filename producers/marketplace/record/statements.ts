@@ -15,6 +15,8 @@ export type Decided = {
   before_sha256: string
   after_sha256: string
   decided_at: Date
+  /** The publishing policy it was made under; null for decisions older than its versions. */
+  policy_version: number | null
 }
 
 /** The analyzer's verdict as an in-toto statement about the package's bytes. */
@@ -32,6 +34,7 @@ export const decisionStatement = (judged: Judged, decided: Decided): string =>
     before: decided.before_sha256,
     after: decided.after_sha256,
     decided_at: decided.decided_at.toISOString(),
+    ...(decided.policy_version === null ? {} : { policy_version: decided.policy_version }),
     verdict: madeWith(judged),
   })
 

@@ -131,7 +131,7 @@ describe('the analyzer without its usual parts', () => {
   const worker = new URL('./workers/faulty-worker.mjs', import.meta.url)
 
   it('ends an analysis that takes too long and goes on with the next', async () => {
-    const analyzer = await openAnalyzer({ worker, timeLimitMs: 100 })
+    const analyzer = await openAnalyzer({ worker, workers: 1, timeLimitMs: 100 })
     const [hung, next] = await Promise.all(['hang', 'next'].map((text) => errorOf(analyzer.analyze(Buffer.from(text)))))
     expect(hung).to.include({ code: 'analysis_timeout', status: 503 })
     expect(next).to.include({ code: 'analysis_failed', message: 'read next' })
@@ -139,12 +139,45 @@ describe('the analyzer without its usual parts', () => {
   })
 
   it('fails only the package on which the worker dies', async () => {
-    const analyzer = await openAnalyzer({ worker })
+    const analyzer = await openAnalyzer({ worker, workers: 1 })
     const [died, next] = await Promise.all(['die', 'next'].map((text) => errorOf(analyzer.analyze(Buffer.from(text)))))
     expect(died).to.include({ code: 'analysis_failed' })
     expect(died?.message).to.contain('code 7')
     expect(next?.message).to.equal('read next')
     await analyzer.close()
+  })
+
+  it('ends an analysis that fills its memory and goes on with the next', async () => {
+    const analyzer = await openAnalyzer({ worker, workers: 1, timeLimitMs: 20_000 })
+    const [filled, next] = await Promise.all(
+      ['fill', 'next'].map((text) => errorOf(analyzer.analyze(Buffer.from(text)))),
+    )
+    expect(filled).to.include({ code: 'analysis_memory', message: 'out of memory' })
+    expect(next?.message).to.equal('read next')
+    await analyzer.close()
+  }).timeout(30_000)
+
+  it('keeps a worker free for what was submitted, however much is only asked about', async () => {
+    const analyzer = await openAnalyzer({ worker, timeLimitMs: 1_500 })
+    const hung = Array.from({ length: 3 }, () => errorOf(analyzer.analyze(Buffer.from('hang'))))
+    const done: string[] = []
+    for (const asked of hung) void asked.then(() => done.push('asked'))
+    const urgent = await errorOf(analyzer.analyze(Buffer.from('next'), undefined, { urgent: true }))
+    expect(urgent.message).to.equal('read next')
+    expect(done).to.deep.equal([])
+    await analyzer.close()
+  })
+
+  it('refuses more than it can hold, and says so', async () => {
+    const analyzer = await openAnalyzer({ worker, timeLimitMs: 60_000 })
+    const asked = Array.from({ length: 70 }, () => errorOf(analyzer.analyze(Buffer.from('hang'))))
+    // One is at work, 64 wait.
+    const refused = await Promise.all(asked.slice(65))
+    expect(new Set(refused.map(({ code }) => code))).to.deep.equal(new Set(['analyzer_busy']))
+    await analyzer.close()
+    expect(await Promise.all(asked.slice(0, 65))).to.satisfy((all: AppError[]) =>
+      all.every(({ code }) => code === 'analyzer_closed'),
+    )
   })
 
   it('answers open requests when it is closed', async () => {
@@ -159,7 +192,7 @@ describe('the analyzer without its usual parts', () => {
     const directory = await mkdtemp(join(tmpdir(), 'atom-model-'))
     const location = pathToFileURL(`${directory}/`)
     const problem = async (): Promise<string | null> => {
-      const analyzer = await openAnalyzer({ modelDirectory: location })
+      const analyzer = await openAnalyzer({ modelDirectory: location, workers: 1 })
       const verdict = await analyzer.analyze(await readSample())
       expect(verdict.model).to.equal(null)
       expect(verdict.checks.at(-1)).to.include({ name: 'model', status: 'unavailable' })
@@ -175,6 +208,11 @@ describe('the analyzer without its usual parts', () => {
       expect(await problem()).to.equal('sha256 differs')
       await writeFile(join(directory, 'model.json'), JSON.stringify({ ...card, features: ['other'] }))
       expect(await problem()).to.equal('other features')
+      const bytes = await readFile(new URL('model.onnx', shipped))
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
+      await writeFile(join(directory, 'model.onnx'), bytes)
+      await writeFile(join(directory, 'model.json'), JSON.stringify(card))
+      expect(await problem()).to.equal('sha256 differs')
     } finally {
       await rm(directory, { recursive: true })
     }

@@ -2,7 +2,9 @@ import { expect } from 'chai'
 import { FEATURE_NAMES } from '../../../consumers/governance/features.ts'
 import { judge, runRules } from '../../../consumers/governance/judge.ts'
 import type { LoadedModel } from '../../../consumers/governance/model.ts'
+import { asSubmitted } from '../../../consumers/governance/outside-checks.ts'
 import { RULES } from '../../../consumers/governance/rules/index.ts'
+import type { VerdictCheck } from '../../../schemas/verdict.ts'
 import { bytesOf, packageWith, shell } from './packages.ts'
 
 const none: LoadedModel = { usable: false, reason: 'not there' }
@@ -27,8 +29,13 @@ describe('judge', () => {
   it('judges by rules alone without a model and says so', async () => {
     const verdict = await judge(bytesOf(risky), risky, none)
     expect(verdict).to.include({ model: null, risk_score: 0.6, decision: 'review' })
-    expect(verdict.checks.at(-1)).to.deep.equal({ name: 'model', version: 'none', status: 'unavailable' })
-    expect(verdict.checks).to.have.length(RULES.length + 1)
+    expect(verdict.checks.at(-1)).to.deep.equal({
+      name: 'model',
+      version: 'none',
+      status: 'unavailable',
+      detail: 'not there: the rules judged alone',
+    })
+    expect(verdict.checks.filter(({ status }) => status === 'ran')).to.have.length(RULES.length + 1)
   })
 
   it('takes the larger of floor and probability', async () => {
@@ -65,6 +72,34 @@ describe('judge', () => {
     )
     const downloads = violations.filter(({ rule_id }) => rule_id === 'WPK-P2-005')
     expect(new Set(downloads.map(({ fingerprint }) => fingerprint)).size).to.equal(2)
+  })
+})
+
+describe('the checks', () => {
+  const checkOf = ({ checks }: { checks: VerdictCheck[] }, wanted: string) => checks.find(({ name }) => name === wanted)
+
+  it('name what each looked at', async () => {
+    const verdict = await judge(bytesOf(plain), plain, answering(0.1))
+    expect(checkOf(verdict, 'document')).to.include({ version: 'v1', status: 'ran' })
+    expect(checkOf(verdict, 'WPK-P3-005')?.on).to.equal('1 handlers, 1 values that run or are sent')
+    expect(checkOf(verdict, 'model')).to.include({ status: 'ran', on: '0 features' })
+  })
+
+  it('say of bare content that signature and name were not judged, and report no violation of them', async () => {
+    const signed = { ...plain, metadata: { ...plain.metadata, signature: '' } }
+    const verdict = await judge(bytesOf(signed), signed, answering(0.1))
+    for (const rule of ['WPK-P2-001', 'WPK-P2-002', 'WPK-P2-009'])
+      expect(checkOf(verdict, rule), rule).to.include({ status: 'unavailable' })
+    expect(verdict.decision).to.equal('pass')
+    expect(verdict.violations.filter(({ policy }) => policy === 'P-2')).to.deep.equal([])
+  })
+
+  it('say of what was uploaded that the marketplace verified its signature, so that a machine may publish it', async () => {
+    const verdict = asSubmitted(await judge(bytesOf(plain), plain, answering(0.1)))
+    expect(checkOf(verdict, 'WPK-P2-001')).to.include({ status: 'ran', on: 'the exact bytes of the upload' })
+    expect(checkOf(verdict, 'WPK-P2-002')).to.include({ status: 'ran' })
+    expect(verdict.checks.filter(({ status }) => status !== 'ran')).to.deep.equal([])
+    expect(verdict.checks.at(-1)?.name).to.equal('model')
   })
 })
 

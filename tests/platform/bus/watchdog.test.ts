@@ -4,7 +4,14 @@ import { type Patience, type Sample, type Watch, watchdog } from '../../../platf
 import { holds } from '../../support/property.ts'
 
 const patience: Patience = { fetchMs: 30, applyMs: 300 }
-type Step = { after: number; sign: boolean; applying: boolean; stopped: boolean; behind: [number, number] | null }
+type Step = {
+  after: number
+  sign: boolean
+  applying: boolean
+  stopped: boolean
+  behind: [number, number] | null
+  places?: [number, number]
+}
 
 /** The samples of a life, one after the other, and when the watchdog would have replaced the member. */
 function live(steps: readonly Step[]): { samples: Sample[]; restarts: number[] } {
@@ -13,11 +20,12 @@ function live(steps: readonly Step[]): { samples: Sample[]; restarts: number[] }
   let signs = 0
   const samples: Sample[] = []
   const restarts: number[] = []
-  for (const [n, { after, sign, applying, stopped, behind }] of steps.entries()) {
+  for (const [n, { after, sign, applying, stopped, behind, places = [] }] of steps.entries()) {
     at += after
     signs += sign ? 1 : 0
     const waiting = behind && new Map(behind.map((events, partition) => [`t/${partition}`, events]))
-    const sample = { at, signs, applying, stopped, behind: waiting }
+    const at_ = new Map(places.map((place, partition) => [`t/${partition}`, String(place)]))
+    const sample = { at, signs, applying, stopped, behind: waiting, places: at_ }
     const found = watchdog(watch, sample, patience)
     watch = found.watch
     samples.push(sample)
@@ -97,6 +105,21 @@ describe('platform/bus/watchdog', () => {
     const steps = Array.from({ length: 8 }, (_, n) => step({ behind: [20 - n, 2] }))
     expect(live(steps).restarts).to.deep.equal([6])
   })
+
+  it('sees that one partition stands still although its member gives signs for the other', () => {
+    const steps = Array.from({ length: 130 }, (_, n) => step({ sign: true, behind: [20, 2], places: [n, 7] }))
+    expect(live(steps).restarts).to.deep.equal([61, 122])
+  })
+
+  it('leaves a member alone whose partitions all move, are empty, or cannot be looked at', () =>
+    holds(
+      fc.property(fc.array(fc.boolean(), { maxLength: 200 }), (tellings) => {
+        const steps = tellings.map((told, n) =>
+          step({ sign: true, behind: told ? [20, 0] : null, places: [Math.floor(n / 50), 7] }),
+        )
+        expect(live(steps).restarts).to.deep.equal([])
+      }),
+    ))
 
   it('begins anew when the clock was set back', () => {
     expect(live([step(), step(), step({ after: -1_000 }), step({ after: 20 }), step()]).restarts).to.deep.equal([])

@@ -118,7 +118,10 @@ describe('producers/data: events', () => {
     for (const query of refused)
       expect((await service.call('GET', `/data/events?topic=atom.wpk${query}`, { as })).status, query).to.equal(400)
     const { status, body } = await service.call('GET', '/data/events?topic=atom.none', { as })
-    expect([status, body.detail]).to.deep.equal([400, '`topic` is one of atom.wpk, atom.usage, atom.billing, atom.orgs'])
+    expect([status, body.detail]).to.deep.equal([
+      400,
+      '`topic` is one of atom.wpk, atom.usage, atom.billing, atom.orgs',
+    ])
     expect((await service.call('GET', '/data/events/export?topic=atom.wpk&format=xml', { as })).status).to.equal(400)
   })
 

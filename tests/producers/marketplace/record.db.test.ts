@@ -74,7 +74,7 @@ describe('producers/marketplace: what the marketplace signs', () => {
     market.registryKey.reachable(false)
     expect(await market.keepRecord().catch((error: Error) => error.message)).to.equal('the key cannot be reached')
     const check = recordCheck(market.database.as('atom_marketplace'), () => new Date(Date.now() + 61_000))
-    expect(await check.run()).to.include({ status: 'failed', code: 'record_behind' })
+    expect(await check.run()).to.include({ status: 'warning', code: 'record_behind' })
     market.registryKey.reachable(true)
     expect([await pending(), await attestations()]).to.deep.equal([before, []])
     expect(await market.keepRecord()).to.equal(before)
@@ -210,6 +210,11 @@ describe('producers/marketplace: what the marketplace signs', () => {
         const head = /head (\S+)/.exec((await audit()).out)?.[1] as string
         expect((await audit('--key', file, '--head', head)).code).to.equal(0)
         expect((await audit('--key', other)).out).to.contain('not signed by a known key')
+        const both = join(folder, 'both.pem')
+        writeFileSync(both, `${newKey().pem}${await registryPem()}`)
+        expect((await audit('--key', both)).code, 'a former key and the one of today').to.equal(0)
+        writeFileSync(both, 'no key')
+        expect((await audit('--key', both)).code).to.equal(2)
         expect(
           (
             await audit(

@@ -33,7 +33,9 @@ describe('sdk/typescript as an installed package', () => {
       'listWorkflows',
       'publishWPK',
       'reportUsage',
+      'resolveWPK',
       'verifyInclusion',
+      'verifyWebhook',
       'waitForStatus',
     ])
     expect(readFileSync(join(dist, 'index.d.ts'), 'utf8')).to.include('publishWPK')

@@ -48,8 +48,8 @@ describe('consumers/metering: reports that are counted while their invoice is is
     let leaves = 0
     for (const line of lines.filter(({ usage_root }) => usage_root !== undefined)) {
       const packages = line.usage_packages ?? []
-      const found = await billing.deps.allTenants.transaction((tx) =>
-        billedLeaves(tx, { tenant, line, packages, leftOut: [], before: number }),
+      const [found = []] = await billing.deps.allTenants.transaction((tx) =>
+        billedLeaves(tx, [{ tenant, line, packages, leftOut: [], before: number }]),
       )
       expect(rootOf(found).toString('hex'), `${number} ${line.description}`).to.equal(line.usage_root)
       expect(found.length).to.equal(line.usage_reports)

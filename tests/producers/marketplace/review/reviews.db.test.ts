@@ -1,10 +1,10 @@
 import { expect } from 'chai'
-import { probeApprovals, probeSignatures } from '../../../producers/marketplace/policy-probes.ts'
-import { publicTrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
-import { recordSha256 } from '../../../producers/marketplace/version-row.ts'
-import { eventually } from '../../support/eventually.ts'
-import { packageBytes, uploadOf } from '../../support/packages.ts'
-import { type Marketplace, openMarketplace, type Problem, verdictOf } from './fixture.ts'
+import { probeApprovals, probeSignatures } from '../../../../producers/marketplace/policy-probes.ts'
+import { publicTrustRoot } from '../../../../producers/marketplace/trust/trust-root.ts'
+import { recordSha256 } from '../../../../producers/marketplace/version-row.ts'
+import { eventually } from '../../../support/eventually.ts'
+import { packageBytes, uploadOf } from '../../../support/packages.ts'
+import { type Marketplace, openMarketplace, type Problem, verdictOf } from '../fixture.ts'
 
 type Review = {
   id: string

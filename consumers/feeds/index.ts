@@ -1,0 +1,52 @@
+import { join, resolve } from 'node:path'
+import type { Route } from '../../platform/http/route.ts'
+import { openSecretBox } from '../../platform/keys/secret-box.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import type { FeedDeps } from './deps.ts'
+import { expireFeed } from './expire-feed.ts'
+import { feedRoute } from './feed-route.ts'
+import { deliveryRoutes } from './webhooks/delivery-routes.ts'
+import { measureWebhooks } from './webhooks/measure-webhooks.ts'
+import { openSender } from './webhooks/sender.ts'
+import { webhookRoutes } from './webhooks/webhook-routes.ts'
+
+type Options = Omit<FeedDeps, 'box' | 'addresses'> & {
+  metrics: Metrics
+  home: string
+  webhookKey: string | undefined
+  webhookPrivate: string
+}
+export type Feeds = {
+  routes: Route[]
+  /** What is to be done now and then. */
+  timers: { name: string; everyMs: number; work: () => Promise<unknown> }[]
+  stop(): Promise<void>
+}
+
+const SEND_MS = 500
+const MEASURE_MS = 15_000
+const EXPIRE_MS = 3_600_000
+
+/** The feed and the webhooks. Throws when the key that seals secrets cannot be used. */
+export async function openFeeds(options: Options): Promise<Feeds> {
+  const { metrics, home, webhookKey, webhookPrivate, ...rest } = options
+  const box = await openSecretBox(webhookKey, join(resolve(home), 'keys', 'webhooks', 'seal.key'))
+  const deps: FeedDeps = { ...rest, box, addresses: { allowPrivate: webhookPrivate === 'on' } }
+  const calls = metrics.counter('atom_webhook_calls_total', 'Calls of webhooks by outcome', ['outcome'])
+  const sender = openSender({ ...deps, ended: (outcome) => calls.inc({ outcome }) })
+  return {
+    routes: feedRoutes(deps),
+    timers: [
+      { name: 'calling of webhooks', everyMs: SEND_MS, work: sender.tick },
+      { name: 'measuring of webhooks', everyMs: MEASURE_MS, work: measureWebhooks(deps, metrics) },
+      { name: 'expiry of the feed', everyMs: EXPIRE_MS, work: () => expireFeed(deps.allOrgs, deps.now()) },
+    ],
+    stop: sender.stop,
+  }
+}
+
+export const feedRoutes = (deps: FeedDeps): Route[] => [
+  feedRoute(deps),
+  ...webhookRoutes(deps),
+  ...deliveryRoutes(deps),
+]

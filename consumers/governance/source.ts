@@ -1,0 +1,2 @@
+/** Where the analyzer's events come from. */
+export const SOURCE = '//atom/governance'

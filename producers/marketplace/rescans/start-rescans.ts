@@ -1,0 +1,31 @@
+import type { Bus } from '../../../platform/bus/bus.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Db } from '../../../platform/db.ts'
+import type { Lifecycle } from '../../../platform/lifecycle.ts'
+import type { Log } from '../../../platform/log.ts'
+import type { Metrics } from '../../../platform/metrics.ts'
+import { runPeriodically } from '../../../platform/periodic.ts'
+import { measureRescans } from './measure-rescans.ts'
+import { requestRescans } from './request-rescans.ts'
+
+const ASK_MS = 1_000
+const MEASURE_MS = 5_000
+
+type Shared = {
+  db: Db
+  now: Clock
+  bus: Pick<Bus, 'wake'>
+  log: Log
+  metrics: Metrics
+  lifecycle: Lifecycle
+  settings: { rescansPerMinute: number }
+}
+
+/** Asks for new verdicts on stored versions, round by round, for as long as the process runs. `db` is the marketplace's own. */
+export function startRescans({ db, now, bus, log, metrics, lifecycle, settings }: Shared): void {
+  const periodically = (name: string, everyMs: number, work: () => Promise<unknown>) =>
+    lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
+  const asking = { db, now, wake: bus.wake, perMinute: settings.rescansPerMinute }
+  periodically('new verdicts on stored versions', ASK_MS, () => requestRescans(asking))
+  periodically('measuring of new verdicts', MEASURE_MS, measureRescans(db, metrics))
+}

@@ -5,6 +5,7 @@ import { checked } from '../../platform/http/validate.ts'
 import { closed } from '../../schemas/envelope.ts'
 import type { Verdict } from '../../schemas/verdict.ts'
 import type { Analyzer } from './analyzer.ts'
+import { type FormerModel, readFormerModels } from './former-models.ts'
 import { judgedOrHeld } from './held-verdict.ts'
 import { readSample } from './sample.ts'
 import { sarifOf } from './sarif.ts'
@@ -42,8 +43,16 @@ export function governanceRoutes(analyzer: Analyzer): Route[] {
     throw httpError('body_malformed', 'send `content` (the document as text) or `{"id": "sample"}`')
   }
 
+  let former: Promise<FormerModel[]> | undefined
   async function models(): Promise<Answer> {
-    return { status: 200, body: { models: analyzer.models() } }
+    former ??= readFormerModels()
+    const inUse = analyzer.models()
+    const before = (await former).filter(({ sha256 }) => !inUse.some((one) => one.sha256 === sha256))
+    const models = [
+      ...inUse.map((one) => ({ ...one, in_use: true })),
+      ...before.map((one) => ({ ...one, in_use: false })),
+    ]
+    return { status: 200, body: { models } }
   }
 
   return [
@@ -58,7 +67,7 @@ export function governanceRoutes(analyzer: Analyzer): Route[] {
     {
       method: 'GET',
       path: '/models',
-      summary: 'Models in use and how they were measured',
+      summary: 'The model in use and every one before it, and how they were measured',
       access: everyone,
       handle: models,
     },

@@ -115,7 +115,8 @@ describe('consumers/feeds: the feed', () => {
     const late = allOrgs.transaction(async (tx) => {
       await tx.raw(
         `with next as (update feeds.sequence set last = last + 1 returning last)
-         insert into feeds.events select last, 'demo', false, 'wpk.submitted', 'late', '{"id":"late"}', now() from next`,
+         insert into feeds.events (seq, org, public, type, event_id, event, recorded_at)
+         select last, 'demo', false, 'wpk.submitted', 'late', '{"id":"late"}', now() from next`,
       )
       begun.open()
       await opened

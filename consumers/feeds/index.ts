@@ -5,6 +5,7 @@ import type { FeedDeps } from './deps.ts'
 import { expireFeed } from './expire-feed.ts'
 import { feedRoute } from './feed-route.ts'
 import { toldHandlers } from './on-told-event.ts'
+import { visibilityHandler } from './on-visibility.ts'
 import { deliveryRoutes } from './webhooks/delivery-routes.ts'
 import { measureWebhooks } from './webhooks/measure-webhooks.ts'
 import { standingHandlers } from './webhooks/on-org-standing.ts'
@@ -49,6 +50,7 @@ export async function openFeeds(options: Options): Promise<Feeds> {
 /** What the feed reacts to, as the consumer group `feeds`. */
 export const feedHandlers = ({ now }: Pick<FeedDeps, 'now'>): Handler[] => [
   ...toldHandlers({ now }),
+  visibilityHandler(),
   ...standingHandlers(),
 ]
 

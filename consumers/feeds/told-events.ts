@@ -14,6 +14,7 @@ import { wpkReviewed } from '../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../schemas/events/wpk.verdict.ts'
 import { wpkYanked } from '../../schemas/events/wpk.yanked.ts'
+import { wpkVisibilityChanged } from '../../schemas/events/wpk_visibility.changed.ts'
 
 /** Whom an event is about, and whether everybody is told of it unless its package is private. */
 export type Audience = { org: string; public: boolean; package: string | null }
@@ -38,6 +39,7 @@ export const toldEvents: readonly ToldEvent[] = [
   told(wpkDeprecated, toEverybody),
   told(wpkYanked, toEverybody),
   told(wpkBlocked, toEverybody),
+  told(wpkVisibilityChanged, toPublisher),
   told(invoiceIssued, toTenant),
   told(creditNoteIssued, toTenant),
   told(paymentSucceeded, toTenant),
@@ -56,6 +58,11 @@ export const toldTypes: readonly string[] = toldEvents.map(({ definition }) => d
 
 /** What a caller may name: a type, or all of a kind as `wpk.*`. */
 export const typePatterns: readonly string[] = [...new Set(toldTypes.flatMap((type) => [type, kindOf(type)]))].sort()
+
+/** Types that everybody is told of. */
+export const publicTypes: readonly string[] = toldEvents
+  .filter(({ definition, audience }) => audience(definition.example).public)
+  .map(({ definition }) => definition.type)
 
 /** The pattern that names every type of this one's kind. */
 export function kindOf(type: string): string {

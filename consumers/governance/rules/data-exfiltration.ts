@@ -266,13 +266,14 @@ function leaves(
   source: Trace | string,
   severity: Finding['severity'],
   confidence: Finding['confidence'],
-  range: TextRange | null = null,
+  range?: TextRange | null,
 ): Finding {
   const trace = typeof source === 'string' ? null : source
-  const place = placeIn(fact, range)
+  const place = placeIn(fact, range ?? null)
   const elsewhere = trace !== null && trace.from.pointer !== fact.pointer ? `, read at ${trace.from.pointer},` : ''
   return {
-    ...place,
+    pointer: fact.pointer,
+    ...(range === undefined ? {} : { range: place.range }),
     severity,
     confidence,
     message: `${excerpt(trace?.what ?? String(source))}${elsewhere} leaves the system: ${excerpt(text)}`,

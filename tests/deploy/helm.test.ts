@@ -257,6 +257,15 @@ describe('helm charts, rendered by helm', function () {
             .and.to.include(reason)
         })
 
+      it('needs no key of the built-in issuer where an OIDC issuer takes its place', () => {
+        const oidc = 'issuerKeySecret=,settings.ATOM_OIDC_ISSUER=https://people.example'
+        const pod = podOf(helm.render(chart, '--set', oidc))
+        expect(pod.volumes.map(({ name }) => name)).to.not.include('issuer-key')
+        expect(pod.containers[0]?.volumeMounts?.map(({ name }) => name)).to.not.include('issuer-key')
+        const both = helm.template(chart, '--set', `${oidc},settings.ATOM_DEV_ISSUER=on`)
+        expect(both.stderr).to.include('issuerKeySecret')
+      })
+
       it('refuses to render without its Secrets', () => {
         const own = chart === 'marketplace' ? ['registryKeySecret'] : []
         for (const missing of ['database.existingSecret', 'issuerKeySecret', ...own]) {

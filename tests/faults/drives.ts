@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { metering } from './aws-usage.ts'
 import { crediting } from './credits.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
+import { sealing } from './key-store.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
 import { suspending } from './organisations.ts'
@@ -40,6 +41,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   usage: (stage) => usage(stage),
   poison: (stage) => poison(stage),
   packages: (stage) => packages(stage),
+  'key-store': (stage) => sealing(stage),
   reviews: (stage) => reviews(stage),
   withdrawals: (stage) => withdrawing(stage),
   orgs: (stage) => suspending(stage),

@@ -1,13 +1,15 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, taking packages back, suspending organisations, issuing invoices, collecting them, giving
- * credit for them, deducting from prepaid credits, metering to AWS, telling usage to meters of Stripe, rebuilding a
- * projection, replaying an issued month, calling webhooks, or judging stored packages anew.
+ * publication, the same while the key store is sealed, the review of packages that wait for one, taking packages back,
+ * suspending organisations, issuing invoices, collecting them, giving credit for them, deducting from prepaid credits,
+ * metering to AWS, telling usage to meters of Stripe, rebuilding a projection, replaying an issued month, calling
+ * webhooks, or judging stored packages anew.
  */
 export type Drive =
   | 'usage'
   | 'poison'
   | 'packages'
+  | 'key-store'
   | 'reviews'
   | 'withdrawals'
   | 'orgs'
@@ -86,6 +88,9 @@ export const points: readonly Point[] = [
   { name: 'record.after-entry', drive: 'packages' },
   { name: 'record.before-commit', drive: 'packages' },
   { name: 'record.after-commit', drive: 'packages' },
+  { name: 'waiting.after-hold', drive: 'key-store' },
+  { name: 'waiting.after-version', drive: 'key-store' },
+  { name: 'waiting.before-commit', drive: 'key-store' },
   { name: 'review.after-version', drive: 'reviews' },
   { name: 'review.after-decision', drive: 'reviews' },
   { name: 'review.before-commit', drive: 'reviews' },

@@ -1,6 +1,7 @@
 import { keyLock, publish } from '../../../platform/bus/outbox.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { type Db, execute, row } from '../../../platform/db.ts'
+import { newTrace } from '../../../platform/trace.ts'
 import type { AnalyzerIdentity } from '../../../schemas/analyzer-identity.ts'
 import { analyzerChanged } from '../../../schemas/events/analyzer.changed.ts'
 import type { Analyzer } from '../analyzer.ts'
@@ -21,7 +22,8 @@ export async function announceAnalyzer({ db, analyzer, now, wake }: Deps): Promi
     model_version: model.version,
     model_sha256: model.sha256,
   }
-  const event = analyzerChanged.create({ analyzer: identity }, { source: SOURCE, now: now() })
+  const options = { source: SOURCE, now: now(), traceparent: newTrace() }
+  const event = analyzerChanged.create({ analyzer: identity }, options)
   // The lock of the event's key: of two processes that start at once the second sees what the first has told.
   const locks = [keyLock(analyzerChanged.topic, event.partitionkey)]
   const told = await db.transaction(

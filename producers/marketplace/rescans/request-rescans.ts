@@ -2,6 +2,7 @@ import { keyLock, publish } from '../../../platform/bus/outbox.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { type Db, rows, type Tx } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
+import { newTrace } from '../../../platform/trace.ts'
 import { rescanRequested } from '../../../schemas/events/rescan.requested.ts'
 import { SOURCE } from '../deps.ts'
 
@@ -67,7 +68,9 @@ async function ask(tx: Tx, ids: readonly string[], at: Date): Promise<number> {
      returning r.org, r.version_id as id, r.rescan_id as rescan, v.name, v.version, v.digest, v.media_type`,
     [ids, at],
   )
-  const events = wanted.map((data) => rescanRequested.create(data, { source: SOURCE, now: at, subject: data.name }))
+  const events = wanted.map((data) =>
+    rescanRequested.create(data, { source: SOURCE, now: at, subject: data.name, traceparent: newTrace() }),
+  )
   await publish(tx, rescanRequested, events)
   fault('rescan.before-commit')
   return wanted.length

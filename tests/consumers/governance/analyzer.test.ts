@@ -23,7 +23,9 @@ const errorOf = (promise: Promise<unknown>): Promise<AppError> =>
 
 describe('the analyzer', () => {
   let analyzer: Analyzer
-  before(async () => {
+  before(async function () {
+    // A worker takes its time to start on a busy machine.
+    this.timeout(30_000)
     analyzer = await openAnalyzer()
   })
   after(() => analyzer.close())

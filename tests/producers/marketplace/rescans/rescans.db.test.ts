@@ -34,7 +34,7 @@ describe('producers/marketplace: new verdicts on stored versions', () => {
   const wake = () => {}
 
   beforeEach(async function () {
-    this.timeout(30_000)
+    this.timeout(60_000)
     says.clear()
     market = await openMarketplace()
     all = market.database.as('atom_marketplace')
@@ -44,7 +44,7 @@ describe('producers/marketplace: new verdicts on stored versions', () => {
   afterEach(async () => {
     await consumer?.stop()
     consumer = null
-    await market.close()
+    await market?.close()
   })
 
   const owner = <R>(sql: string, bindings: unknown[] = []) => market.database.as('postgres').query<R>(sql, bindings)
@@ -144,6 +144,11 @@ describe('producers/marketplace: new verdicts on stored versions', () => {
     expect((await states()).map(({ name }) => name)).to.deep.equal(['third', 'first', 'second'])
     await analyze()
     await answered(3)
+    const traces = await owner<{ traced: boolean }>(
+      `select headers->>'traceparent' is not null as traced from platform.event_log
+       where headers->>'ce_type' in ('analyzer.changed', 'rescan.requested', 'wpk.rescanned')`,
+    )
+    expect(traces.map(({ traced }) => traced)).to.deep.equal(Array(7).fill(true))
     expect((await rounds())[0]).to.deep.include({
       versions: { waiting: 0, asked: 0, same: 3, better: 0, worse: 0 },
       to_settle: 0,

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { LooseJson } from '../../../support/signed-forms.ts'
 import { finding, openReviewing, type Reviewing } from './working.ts'
 
 type Override = {
@@ -59,6 +60,22 @@ describe('producers/marketplace/review/overrides', () => {
     const [one] = await overrides('remembered')
     expect(one).to.include({ package: 'remembered', fingerprint: high.fingerprint, active: true })
     expect(one?.accepted_by).to.deep.equal(['atom-reviewer@atom'])
+  })
+
+  it('are in the signed statement of the approval', async () => {
+    const id = await accepted('attested')
+    await market.keepRecord()
+    const { body } = await market.call<LooseJson>('GET', `/wpk/${id}/verdict`, { as: market.tokens.demo })
+    const { payload } = body.attestations.at(-1).bundle.dsseEnvelope
+    const { predicate } = JSON.parse(Buffer.from(payload, 'base64').toString())
+    expect(predicate.accepted).to.deep.equal([
+      {
+        fingerprint: high.fingerprint,
+        owner: 'platform team',
+        reason: 'Installs its own tool.',
+        expires_at: '2026-12-02T00:00:00.000Z',
+      },
+    ])
   })
 
   it('hold what has another finding beside it, or a higher risk', async () => {

@@ -10,11 +10,11 @@ import { type Finding, firstOf, MAX_FINDINGS, type Rule } from './rule.ts'
 /** WPK-P2-005: something fetched at run time is executed, so what runs is not what was signed and reviewed. */
 export const remoteScriptExecuted: Rule = {
   id: 'WPK-P2-005',
-  version: 1,
+  version: 2,
   name: 'remote script executed',
   severity: 'high',
   about:
-    'A download that is executed: piped into an interpreter, evaluated, or saved and run. A check of its sha256 or signature between the two makes it low; a download that is only stored or read is silent.',
+    'A download that is executed: piped into an interpreter, evaluated, or saved and run, by a later handler too. A check of its sha256 or signature between the two makes it low; a download that is only stored or read is silent.',
   remediation: 'Put the script into the package or an image pinned by digest, or check its sha256 before it runs.',
   hygiene: false,
   check: (view) => [

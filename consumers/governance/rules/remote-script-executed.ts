@@ -79,6 +79,7 @@ const MADE_EXECUTABLE = /\bS_I[EX]*XEC|\bchmod(?:Sync)?\([^\n]{0,80}\b(?:0o?)?7[
 
 // What was fetched is handed on to something that runs it, over callbacks, a file or a pipe.
 const HANDED_ON = [
+  /\b(?:eval|assert|create_function)\s?\(\s?[^\n;]{0,40}\bfile_get_contents\(\s?["']https?:/i,
   /\bfetch\([^\n]{0,300}\.then\(\s?(?:eval|Function|exec)\b/,
   /\bhttps?\.get\([\s\S]{0,400}?\b(?:eval|Function|runInThisContext|_compile)\s?\(\s?[A-Za-z_]/,
   /\b(?:urlretrieve|download_file|wget\.download)\([\s\S]{0,400}?\b(?:os\.(?:system|popen|startfile|exec\w{1,3})|subprocess\.\w{1,16})\s?\(/,

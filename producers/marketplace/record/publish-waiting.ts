@@ -4,7 +4,7 @@ import { type Db, execute, row, type Tx } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { SOURCE } from '../deps.ts'
-import { publisherListed } from '../orgs/suspended-publishers.ts'
+import { isSuspended, publisherListed } from '../orgs/suspended-publishers.ts'
 import type { VersionRow } from '../version-row.ts'
 import { signingOutage } from './signing-outage.ts'
 

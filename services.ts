@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { analyticsHandlers, projections } from './consumers/analytics/index.ts'
-import { openFeeds } from './consumers/feeds/index.ts'
-import { feedHandlers } from './consumers/feeds/on-told-event.ts'
+import { feedHandlers, openFeeds } from './consumers/feeds/index.ts'
 import type { Analyzer } from './consumers/governance/analyzer.ts'
 import { governanceHandlers } from './consumers/governance/index.ts'
 import { modelCheck } from './consumers/governance/model-check.ts'
@@ -23,9 +22,9 @@ import { expireFacts } from './consumers/metering/payments/payment-facts.ts'
 import { paymentRoutes } from './consumers/metering/payments/payment-routes.ts'
 import { measurePayments, paymentsCheck } from './consumers/metering/payments/payments-check.ts'
 import { type AwsDeps, sendAwsUsage } from './consumers/metering/payments/send-aws-usage.ts'
-import { sendCreditNotes } from './consumers/metering/payments/send-credit-notes.ts'
 import { sendInvoices } from './consumers/metering/payments/send-invoices.ts'
 import { sendMeterEvents } from './consumers/metering/payments/send-meter-events.ts'
+import { sendChanges } from './consumers/metering/payments/send-paid.ts'
 import { openStripe } from './consumers/metering/payments/stripe.ts'
 import { stripeMeterRoutes } from './consumers/metering/payments/stripe-meter-routes.ts'
 import { measureQuarantines } from './consumers/metering/quarantine/measure-quarantines.ts'
@@ -287,7 +286,7 @@ function startPayments(shared: Shared): Part {
     })
   }
   sendingTo('sending of invoices for payment', () => sendInvoices(deps))
-  sendingTo('telling of credit notes', () => sendCreditNotes(deps))
+  sendingTo('telling of credit notes and payments', () => sendChanges(deps))
   sendingTo('telling of usage to Stripe', () => sendMeterEvents(deps))
   sendingTo('sending of usage to AWS', () => sendAwsUsage(aws))
   periodically(shared, 'measuring of payments', MEASURE_MS, measurePayments(deps, metrics))

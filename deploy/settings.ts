@@ -151,7 +151,7 @@ export const settingDefinitions = {
   webhookKey: optionalSetting(
     'ATOM_WEBHOOK_KEY',
     '',
-    'Key that the secrets of webhooks are sealed with: 32 bytes as base64, the same for every process that uses the database; default: one made in ATOM_HOME/keys/webhooks',
+    'Key that the secrets of webhooks are sealed with: 32 bytes as base64, the same for every process that uses the database; default: one that lies in the database beside them',
     { secret: true },
   ),
   webhookPrivate: choiceSetting(['off', 'on'])(

@@ -18,6 +18,7 @@ import { wpkReviewed } from './events/wpk.reviewed.ts'
 import { wpkSubmitted } from './events/wpk.submitted.ts'
 import { wpkVerdict } from './events/wpk.verdict.ts'
 import { wpkYanked } from './events/wpk.yanked.ts'
+import { wpkVisibilityChanged } from './events/wpk_visibility.changed.ts'
 
 /** The one list of event types: topics, reference pages and tests derive from it. */
 export const eventTypes: readonly EventDefinition[] = [
@@ -27,6 +28,7 @@ export const eventTypes: readonly EventDefinition[] = [
   wpkPublished,
   wpkRejected,
   wpkDeprecated,
+  wpkVisibilityChanged,
   wpkYanked,
   wpkBlocked,
   analyzerChanged,

@@ -27,6 +27,17 @@ export const FlowStep = Type.Object(
   closed,
 )
 
+/** Who of the operator accepted a finding, why, and until when. */
+export const Suppressed = Type.Object(
+  {
+    owner: Type.String({ minLength: 1, maxLength: 200 }),
+    reason: Type.String({ minLength: 1, maxLength: 500 }),
+    /** The last day on which it counts (UTC). */
+    expires: Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' }),
+  },
+  closed,
+)
+
 /** One finding. `pointer` (RFC 6901) is the place of the matched value or lies inside it. */
 export const Violation = Type.Object(
   {
@@ -43,6 +54,8 @@ export const Violation = Type.Object(
     range: Type.Optional(ValueRange),
     /** From the first source to the sink, when the finding is about data that move. */
     flow: Type.Optional(Type.Array(FlowStep, { maxItems: 10 })),
+    /** Accepted by the operator until a day: still reported, by whom and why. */
+    suppressed: Type.Optional(Suppressed),
   },
   closed,
 )

@@ -1,18 +1,20 @@
-import { join, resolve } from 'node:path'
+import type { Handler } from '../../platform/bus/runner.ts'
 import type { Route } from '../../platform/http/route.ts'
-import { openSecretBox } from '../../platform/keys/secret-box.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { FeedDeps } from './deps.ts'
 import { expireFeed } from './expire-feed.ts'
 import { feedRoute } from './feed-route.ts'
+import { toldHandlers } from './on-told-event.ts'
+import { visibilityHandler } from './on-visibility.ts'
 import { deliveryRoutes } from './webhooks/delivery-routes.ts'
 import { measureWebhooks } from './webhooks/measure-webhooks.ts'
+import { standingHandlers } from './webhooks/on-org-standing.ts'
+import { openBox } from './webhooks/open-box.ts'
 import { openSender } from './webhooks/sender.ts'
 import { webhookRoutes } from './webhooks/webhook-routes.ts'
 
 type Options = Omit<FeedDeps, 'box' | 'addresses'> & {
   metrics: Metrics
-  home: string
   webhookKey: string | undefined
   webhookPrivate: string
 }
@@ -29,8 +31,8 @@ const EXPIRE_MS = 3_600_000
 
 /** The feed and the webhooks. Throws when the key that seals secrets cannot be used. */
 export async function openFeeds(options: Options): Promise<Feeds> {
-  const { metrics, home, webhookKey, webhookPrivate, ...rest } = options
-  const box = await openSecretBox(webhookKey, join(resolve(home), 'keys', 'webhooks', 'seal.key'))
+  const { metrics, webhookKey, webhookPrivate, ...rest } = options
+  const box = await openBox(rest.allOrgs, webhookKey)
   const deps: FeedDeps = { ...rest, box, addresses: { allowPrivate: webhookPrivate === 'on' } }
   const calls = metrics.counter('atom_webhook_calls_total', 'Calls of webhooks by outcome', ['outcome'])
   const sender = openSender({ ...deps, ended: (outcome) => calls.inc({ outcome }) })
@@ -44,6 +46,13 @@ export async function openFeeds(options: Options): Promise<Feeds> {
     stop: sender.stop,
   }
 }
+
+/** What the feed reacts to, as the consumer group `feeds`. */
+export const feedHandlers = ({ now }: Pick<FeedDeps, 'now'>): Handler[] => [
+  ...toldHandlers({ now }),
+  visibilityHandler(),
+  ...standingHandlers(),
+]
 
 export const feedRoutes = (deps: FeedDeps): Route[] => [
   feedRoute(deps),

@@ -1,4 +1,5 @@
 import type { CapabilityDetail } from '../../schemas/verdict.ts'
+import { abilitiesOfCall } from './abilities/code-abilities.ts'
 import { abilitiesOfField } from './abilities/field-abilities.ts'
 import { type Ability, abilitiesOf } from './abilities/shell-abilities.ts'
 import type { Fact } from './facts.ts'
@@ -22,6 +23,12 @@ export function capabilityDetailsOf(view: PackageView): CapabilityDetail[] {
   for (const fact of view.facts) {
     if (fact.area === 'alert') continue
     for (const { ability, place } of ofFact(fact)) add(ability, place)
+    for (const { runs = [], within } of fact.code) {
+      for (const { how, host, call } of runs) {
+        const place = placeIn(fact, within ?? { start: call.start, end: call.end })
+        if (how === 'fetched') add({ kind: 'executes_download', detail: host }, place)
+      }
+    }
     for (const one of downloads)
       if (one.fact === fact) add({ kind: 'executes_download', detail: one.text }, placeIn(fact, one.range))
     if (found.size >= MOST) break
@@ -31,7 +38,16 @@ export function capabilityDetailsOf(view: PackageView): CapabilityDetail[] {
 
 function ofFact(fact: Fact): { ability: Ability; place: Place }[] {
   if (fact.kind !== 'command') return abilitiesOfField(fact).map((ability) => ({ ability, place: wholeOf(fact) }))
-  return fact.pipelines
+  const commands = fact.pipelines
     .flat()
     .flatMap((command) => abilitiesOf(command).map((ability) => ({ ability, place: placeIn(fact, command.range) })))
+  const calls = fact.code.flatMap(({ calls: made = [], within }) =>
+    made.flatMap((call) =>
+      abilitiesOfCall(call).map((ability) => ({
+        ability,
+        place: placeIn(fact, within ?? { start: call.start, end: call.end }),
+      })),
+    ),
+  )
+  return [...commands, ...calls]
 }

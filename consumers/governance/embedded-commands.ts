@@ -1,3 +1,5 @@
+import type { Call } from './code/cursor.ts'
+import { startedBy } from './code/programs.ts'
 import { execParts } from './exec-array.ts'
 import type { Pipeline } from './shell.ts'
 import { handedOver, type InlineCode } from './shell-commands.ts'
@@ -9,16 +11,25 @@ const CALL =
 const TEXT = /"((?:[^"\\\n]|\\.){0,2000})"|'((?:[^'\\\n]|\\.){0,2000})'/g
 
 /** The shell commands that other code starts (`os.system('...')`, `execSync("...")`, `subprocess.run([...])`). */
-export function embeddedPipelines(code: readonly InlineCode[]): Pipeline[] {
-  return code.flatMap(({ text, within }) =>
-    [...text.matchAll(CALL)].flatMap((call) => {
-      const list = call[1] ?? ''
-      const place = within ?? { start: call.index, end: call.index + call[0].length }
-      if (!list.startsWith('[')) return handedOver(unquoted(call[2] ?? ''), 0, place)
-      const items = [...list.matchAll(TEXT)].map((item) => item[1] ?? item[2] ?? '')
-      return execParts(items).flatMap((part) => (part.language === 'shell' ? handedOver(part.text, 0, place) : []))
-    }),
+export const embeddedPipelines = (code: readonly InlineCode[]): Pipeline[] =>
+  code.flatMap((item) => {
+    if (item.rewritten === true) return []
+    return item.calls === undefined ? byPattern(item) : item.calls.flatMap((call) => byCall(item, call))
+  })
+
+const byCall = ({ language, within }: InlineCode, call: Call): Pipeline[] =>
+  startedBy(call, language).flatMap((inner) =>
+    inner.language === 'shell' ? handedOver(inner.text, 0, within ?? { start: call.start, end: call.end }) : [],
   )
+
+function byPattern({ text, within }: InlineCode): Pipeline[] {
+  return [...text.matchAll(CALL)].flatMap((call) => {
+    const list = call[1] ?? ''
+    const place = within ?? { start: call.index, end: call.index + call[0].length }
+    if (!list.startsWith('[')) return handedOver(unquoted(call[2] ?? ''), 0, place)
+    const items = [...list.matchAll(TEXT)].map((item) => item[1] ?? item[2] ?? '')
+    return execParts(items).flatMap((part) => (part.language === 'shell' ? handedOver(part.text, 0, place) : []))
+  })
 }
 
 const unquoted = (literal: string): string =>

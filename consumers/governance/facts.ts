@@ -1,6 +1,7 @@
 import { parseDocument } from '../../platform/document.ts'
 import { pointerStep } from '../../platform/document-problem.ts'
 import type { Wpk } from '../../schemas/wpk.ts'
+import { understood } from './code/understood.ts'
 import { withoutComments } from './code-comments.ts'
 import { decodedLiterals } from './code-decoding.ts'
 import { embeddedPipelines } from './embedded-commands.ts'
@@ -245,17 +246,17 @@ function commandFact(name: string, text: string, pointer: string, place: Place):
   if (read.length !== text.length) base.offset = null
   if (language !== 'shell') {
     const bare = withoutComments(read, language)
-    const code: InlineCode[] = [{ language, text: bare, within: null }]
-    code.push(...decodedLiterals(code))
+    const plain: InlineCode[] = [{ language, text: bare, within: null }]
+    const code = understood([...plain, ...decodedLiterals(plain)])
     return { ...base, bare, code, pipelines: embeddedPipelines(code) }
   }
   const comments: TextRange[] = []
   const pipelines = allPipelines(parseShell(read, 0, comments))
-  const code = pipelines
+  const inline = pipelines
     .flat()
     .flatMap((command) => inlineCode(command).filter((item) => item.language !== 'shell'))
     .map((item) => ({ ...item, text: withoutComments(item.text, item.language) }))
-  code.push(...decodedLiterals(code))
+  const code = understood([...inline, ...decodedLiterals(inline)])
   return { ...base, bare: blanked(read, comments), code, pipelines: [...pipelines, ...embeddedPipelines(code)] }
 }
 

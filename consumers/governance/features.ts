@@ -1,7 +1,7 @@
-import type { Violation } from '../../schemas/verdict.ts'
+import { type CapabilityDetail, CapabilityKind, type Violation } from '../../schemas/verdict.ts'
 import { CAPABILITIES, type Capability } from './capabilities.ts'
 import type { PackageView } from './package-view.ts'
-import { RULES } from './rules/index.ts'
+import { HYGIENE_RULES, RULES } from './rules/index.ts'
 import { SIGNALS, signalsOf } from './signals.ts'
 
 const SEVERITY_WEIGHT = { low: 0.25, medium: 0.5, high: 0.75, critical: 1 } as const
@@ -27,12 +27,23 @@ const STRUCTURE: readonly Structure[] = [
   { name: 'other_language', value: ({ facts }) => (facts.some((fact) => fact.code.length > 0) ? 1 : 0) },
 ]
 
+const KINDS = CapabilityKind.anyOf.map((kind) => kind.const)
+
+// What a rule weighs that no family of the training data is about, and whether data were followed to where they leave.
+type Summary = { name: string; value: (violations: readonly Violation[]) => number }
+const SUMMARY: readonly Summary[] = [
+  { name: 'worst_finding', value: (found) => heaviest(found.filter(({ rule_id }) => !HYGIENE_RULES.has(rule_id))) },
+  { name: 'data_followed', value: (found) => (found.some(({ flow }) => flow !== undefined) ? 1 : 0) },
+]
+
 /** The fixed order of the model's inputs. The trained model names the same list; another list is another model. */
 export const FEATURE_NAMES: readonly string[] = [
   ...RULES.map((rule) => `rule:${rule.id}`),
   ...CAPABILITIES.map((name) => `can:${name}`),
   ...SIGNALS.map((signal) => `sign:${signal.name}`),
   ...STRUCTURE.map(({ name }) => `is:${name}`),
+  ...KINDS.map((kind) => `kind:${kind}`),
+  ...SUMMARY.map(({ name }) => `all:${name}`),
 ]
 
 /** The feature vector of a package, each value from 0 to 1, in the order of `FEATURE_NAMES`. */
@@ -40,6 +51,7 @@ export function featuresOf(
   view: PackageView,
   violations: readonly Violation[],
   capabilities: readonly Capability[],
+  details: readonly CapabilityDetail[],
 ): Float32Array {
   const signs = signalsOf(view.facts)
   const values = [
@@ -47,6 +59,8 @@ export function featuresOf(
     ...CAPABILITIES.map((name) => (capabilities.includes(name) ? 1 : 0)),
     ...SIGNALS.map((signal) => (signs.has(signal.name) ? 1 : 0)),
     ...STRUCTURE.map(({ value }) => value(view)),
+    ...KINDS.map((kind) => (details.some((one) => one.kind === kind) ? 1 : 0)),
+    ...SUMMARY.map(({ value }) => value(violations)),
   ]
   // A value that is no number stays one: the model refuses it, and a person must look.
   return Float32Array.from(values)
@@ -57,9 +71,10 @@ const submissionRuns = (signs: ReadonlySet<string>): boolean =>
   signs.has('submission_trigger') && signs.has('checks_out_submission')
 
 const ruleWeight = (id: string, violations: readonly Violation[]): number =>
-  violations
-    .filter((violation) => violation.rule_id === id)
-    .reduce(
-      (best, { severity, confidence }) => Math.max(best, SEVERITY_WEIGHT[severity] * CONFIDENCE_WEIGHT[confidence]),
-      0,
-    )
+  heaviest(violations.filter((violation) => violation.rule_id === id))
+
+const heaviest = (violations: readonly Violation[]): number =>
+  violations.reduce(
+    (best, { severity, confidence }) => Math.max(best, SEVERITY_WEIGHT[severity] * CONFIDENCE_WEIGHT[confidence]),
+    0,
+  )

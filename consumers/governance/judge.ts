@@ -42,8 +42,9 @@ export function runRules(wpk: Wpk): RuleResult {
       compare(a.fingerprint, b.fingerprint),
   )
   const capabilities = capabilitiesOf(view)
-  const features = featuresOf(view, violations, capabilities)
-  return { violations, checks, capabilities, details: capabilityDetailsOf(view), features }
+  const details = capabilityDetailsOf(view)
+  const features = featuresOf(view, violations, capabilities, details)
+  return { violations, checks, capabilities, details, features }
 }
 
 /** By kind and place: where a document has the same keys in another order, the list is the same. */

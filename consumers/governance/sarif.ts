@@ -1,4 +1,4 @@
-import type { Severity, Verdict, Violation } from '../../schemas/verdict.ts'
+import type { FlowStep, Severity, Verdict, Violation } from '../../schemas/verdict.ts'
 import { isAskedElsewhere } from './outside-checks.ts'
 import { RULES } from './rules/index.ts'
 
@@ -67,5 +67,29 @@ const resultOf = (one: Violation): Record<string, unknown> => ({
   message: { text: `${one.message}. ${one.remediation}` },
   locations: [{ logicalLocations: [{ fullyQualifiedName: one.pointer, kind: 'value' }] }],
   partialFingerprints: { 'matchedFact/v1': one.fingerprint },
-  properties: { policy: one.policy, severity: one.severity, confidence: one.confidence },
+  ...(one.flow === undefined ? {} : { codeFlows: [{ threadFlows: [{ locations: one.flow.map(flowLocation) }] }] }),
+  ...(one.suppressed === undefined
+    ? {}
+    : {
+        suppressions: [
+          {
+            kind: 'external',
+            status: 'accepted',
+            justification: one.suppressed.reason,
+            properties: { owner: one.suppressed.owner, expires: one.suppressed.expires },
+          },
+        ],
+      }),
+  properties: {
+    policy: one.policy,
+    severity: one.severity,
+    confidence: one.confidence,
+    ...(one.range === undefined ? {} : { range: one.range }),
+  },
+})
+
+const flowLocation = ({ role, pointer, range }: FlowStep): Record<string, unknown> => ({
+  location: { logicalLocations: [{ fullyQualifiedName: pointer, kind: 'value' }] },
+  kinds: [role],
+  ...(range === undefined ? {} : { properties: { range } }),
 })

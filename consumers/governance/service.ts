@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { systemClock } from '../../platform/clock.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, everyone, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
@@ -9,6 +10,7 @@ import { type FormerModel, readFormerModels } from './former-models.ts'
 import { judgedOrHeld } from './held-verdict.ts'
 import { readSample } from './sample.ts'
 import { sarifOf } from './sarif.ts'
+import { readSuppressions, withSuppressions } from './suppressions.ts'
 
 const MAX_BODY_BYTES = 2_500_000
 const AnalyzeBody = closed({
@@ -26,18 +28,18 @@ function inForm(call: Call, verdict: Verdict): Answer {
 }
 
 /** Every call of port 8070: judge a document that is not (yet) submitted, and say with which models. */
-export function governanceRoutes(analyzer: Analyzer): Route[] {
+export function governanceRoutes(analyzer: Analyzer, now = systemClock, suppressions = readSuppressions()): Route[] {
+  const judge = async (bytes: Uint8Array, mediaType?: string): Promise<Verdict> =>
+    withSuppressions(await judgedOrHeld(bytes, () => analyzer.analyze(bytes, mediaType)), suppressions, now())
+
   async function analyze(call: Call): Promise<Answer> {
     // curl sends JSON as a form unless told otherwise; this call is the first one people try.
     const { id, content, media_type } = checked(
       AnalyzeBody,
       jsonBody(call, { anyType: true, maxBytes: MAX_BODY_BYTES }),
     )
-    if (content !== undefined) {
-      const bytes = Buffer.from(content, 'utf8')
-      return inForm(call, await judgedOrHeld(bytes, () => analyzer.analyze(bytes, media_type)))
-    }
-    if (id === 'sample') return inForm(call, await analyzer.analyze(await readSample()))
+    if (content !== undefined) return inForm(call, await judge(Buffer.from(content, 'utf8'), media_type))
+    if (id === 'sample') return inForm(call, await judge(await readSample()))
     if (id !== undefined)
       throw httpError('not_found', 'the only shipped document is `sample`; send `content` for others')
     throw httpError('body_malformed', 'send `content` (the document as text) or `{"id": "sample"}`')

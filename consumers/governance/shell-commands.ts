@@ -1,4 +1,6 @@
+import type { Call } from './code/cursor.ts'
 import { codeWords } from './downloads.ts'
+import type { CodeRun } from './flow/code-flow.ts'
 import { type Command, type Pipeline, parseShell, type Script, type TextRange, type Word } from './shell.ts'
 import { staticOutput } from './shell-decoding.ts'
 
@@ -25,6 +27,8 @@ const INTERPRETERS: Record<string, Language> = {
   php: 'php',
   pwsh: 'powershell',
   powershell: 'powershell',
+  'pwsh.exe': 'powershell',
+  'powershell.exe': 'powershell',
 }
 
 // Programs that run another program: the options of theirs that take a value, and words to skip before the program.
@@ -76,12 +80,32 @@ export function invocation(command: Command): Invocation {
 }
 
 /** Code in a value. `within` is the place of the command that runs it, or null when the code is the whole value. */
-export type InlineCode = { language: Language; text: string; within: TextRange | null }
+export type InlineCode = {
+  language: Language
+  text: string
+  within: TextRange | null
+  /** Its calls with aliases resolved, for languages that are read. */
+  calls?: readonly Call[]
+  /** What it runs that nobody saw: fetched or decoded. */
+  runs?: readonly CodeRun[]
+  /** True for a second text of the same code, in which aliases and joined texts are written out. */
+  rewritten?: boolean
+}
 
 const codeFlag = (language: Language): RegExp => {
   if (language === 'shell') return /^-[a-z]*c$/
   if (language === 'php') return /^-r$/
-  return language === 'powershell' ? /^-c(?:ommand)?$/i : /^(?:-[a-zA-Z]*[ceE]|--eval)$/
+  return /^(?:-[a-zA-Z]*[ceE]|--eval)$/
+}
+
+/** `-Command` takes the rest of the line, `-EncodedCommand` base64 of UTF-16. */
+function powershellCode(words: readonly string[]): string | null {
+  for (const [index, word] of words.entries()) {
+    if (/^-c(?:o|om|omm|omma|omman|ommand)?$/i.test(word)) return words.slice(index + 1).join(' ')
+    if (/^-e(?:c|n|nc|nco|ncod|ncode|ncoded|ncodedc\w{0,7})?$/i.test(word))
+      return Buffer.from(words[index + 1] ?? '', 'base64').toString('utf16le')
+  }
+  return null
 }
 
 /** Code handed to an interpreter on its command line or as a heredoc: `bash -c`, `python3 -c`, `node -e`, `eval`. */
@@ -92,6 +116,11 @@ export function inlineCode(command: Command): InlineCode[] {
   words.forEach((word, index) => {
     const language = languageOf(word)
     if (language === null) return
+    if (language === 'powershell') {
+      const code = powershellCode(words.slice(index + 1))
+      if (code !== null && code !== '') found.push({ language, text: code })
+      return
+    }
     // Options may stand before the one that brings code (`ruby -rsocket -e`); a first plain word is a file.
     for (let at = index + 1; at < words.length && at < index + 6 && words[at]?.startsWith('-'); at += 1) {
       const code = words[at + 1]

@@ -17,7 +17,8 @@ type Counts = Record<
   | 'awaiting_approval'
   | 'parked'
   | 'issue_failed'
-  | 'unsent',
+  | 'unsent'
+  | 'meter_errors',
   number
 >
 
@@ -42,6 +43,7 @@ export function closeRoute(deps: MeteringDeps): Route {
     const period = call.params.period ?? ''
     if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(period))
       throw httpError('parameter_invalid', 'a period is a month such as 2026-11')
+    const { start, end } = periodBounds(period)
     const counts = await deps.db.transaction(
       (tx) =>
         row<Counts>(
@@ -56,8 +58,10 @@ export function closeRoute(deps: MeteringDeps): Route {
                   select o.tenant, o.posting_id from metering.ledger o
                   join metering.invoices i on i.tenant = o.tenant and i.id = o.invoice_id where i.period = ?)
                 group by l.tenant, l.posting_id having sum(l.amount) <> 0) u) as unbalanced,
+             (select count(*)::int from metering.stripe_meter_errors
+              where settled_at is null and validated_to >= ? and validated_from < ?) as meter_errors,
              (${undecidedIn}) as quarantined`,
-          [period, period, period, ...Array(LIFE_COUNTED).fill(period), period, period],
+          [period, period, period, ...Array(LIFE_COUNTED).fill(period), period, start, end, period],
         ),
       { scope: scopeOf(call.principal) },
     )
@@ -77,6 +81,12 @@ export function closeRoute(deps: MeteringDeps): Route {
         ...listed('issued'),
         payments: `/billing/payments?period=${period}`,
       }),
+      check(
+        'meter_errors',
+        counts?.meter_errors ?? 0,
+        'see to what Stripe refused after it had taken it, then POST /billing/stripe-meters/errors/{id}/settle',
+        { errors: '/billing/stripe-meters/errors?open=true' },
+      ),
       check('late', late, 'the next invoice of these tenants bills the difference', { invoices: '/billing/invoices' }),
       check('unbalanced', unbalanced, 'stop: a posting that does not balance was not made by this system', {
         ledger: '/billing/ledger',
@@ -86,8 +96,9 @@ export function closeRoute(deps: MeteringDeps): Route {
       }),
     ]
     // Books are closed by what was billed and balances; invoices may be sent by other means than ours.
-    const closed = issued > 0 && !collecting && checks.every(({ name, count }) => count === 0 || name === 'unsent')
-    const { start, end } = periodBounds(period)
+    const besideBooks = ['unsent', 'meter_errors']
+    const closed =
+      issued > 0 && !collecting && checks.every(({ name, count }) => count === 0 || besideBooks.includes(name))
     const span = { from: start.toISOString(), to: end.toISOString() }
     const ends = collectionEnds(period, deps.collectionHours).toISOString()
     return { status: 200, body: { period, ...span, collection_ends: ends, issued, closed, checks } }

@@ -10,7 +10,7 @@ import { closed, Period } from '../../schemas/envelope.ts'
 import type { MeteringDeps } from './deps.ts'
 import { billingError } from './errors.ts'
 import { explainLine } from './explain-line.ts'
-import { findInvoice, invoiceBody, rateLive } from './invoice.ts'
+import { findInvoice, invoiceBody, rateInOrder } from './invoice.ts'
 import { invoiceCsv } from './invoice-csv.ts'
 import { invoicePdf } from './invoice-pdf.ts'
 import { collectionEnds, issuePeriod } from './issue.ts'
@@ -76,7 +76,7 @@ export function invoiceRoutes(deps: MeteringDeps): Route[] {
           return then(tx, { invoice, bytes: stored.body, sha256: stored.sha256 })
         }
         if (!stored && period !== periodOf(at)) throw httpError('not_found', `no invoice of ${tenant} for ${period}`)
-        const live = await rateLive(tx, tenant, period, deps.partnerSharePercent, at)
+        const live = await rateInOrder(tx, tenant, period, deps.partnerSharePercent, at)
         const state = await liveState(tx, deps, call.principal, live.id, period)
         return then(tx, { invoice: { ...invoiceBody(tenant, period, live, { status: 'gathering' }, at), state } })
       },

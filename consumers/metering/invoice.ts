@@ -1,5 +1,5 @@
-import { row, type Tx } from '../../platform/db.ts'
-import { type CreditPayment, creditTexts, paymentsOf } from './credits/pay-invoice.ts'
+import { row, rows, type Tx } from '../../platform/db.ts'
+import { type CreditPayment, creditTexts, lessPaid, paymentsOf } from './credits/pay-invoice.ts'
 import { openCredits } from './credits/wallet.ts'
 import { loadShares } from './life/share-contracts.ts'
 import { loadLatePeriods } from './load-late-periods.ts'
@@ -72,6 +72,32 @@ function recordsOf(usages: readonly PeriodUsage[]): Map<string, number> {
   for (const { meter, records } of usages.flatMap(({ totals }) => totals))
     sums.set(meter, (sums.get(meter) ?? 0) + records)
   return sums
+}
+
+/**
+ * The same, as it would be if all open months were issued in their order: what earlier ones take of the credits is not
+ * there for this one. Only to look at; issuing takes what there is.
+ */
+export async function rateInOrder(
+  tx: Tx,
+  tenant: string,
+  period: string,
+  share: string,
+  at: Date,
+): Promise<LiveInvoice> {
+  const loaded = await loadAlone(tx, tenant, period, share, at)
+  if (loaded.credits.length === 0) return rateLive(tx, tenant, period, share, at, loaded)
+  const earlier = await rows<{ period: string }>(
+    tx,
+    "select period from metering.invoices where tenant = ? and status = 'gathering' and period < ? order by period",
+    [tenant, period],
+  )
+  let credits = loaded.credits
+  for (const one of earlier) {
+    const month = { ...(await loadAlone(tx, tenant, one.period, share, at)), credits }
+    credits = lessPaid(credits, (await rateLive(tx, tenant, one.period, share, at, month)).payments)
+  }
+  return rateLive(tx, tenant, period, share, at, { ...loaded, credits })
 }
 
 async function loadAlone(tx: Tx, tenant: string, period: string, share: string, at: Date): Promise<LoadedMonth> {

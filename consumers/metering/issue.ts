@@ -27,14 +27,15 @@ export async function issuePeriod(deps: MeteringDeps, period: string, impatient 
   const open = await openInvoices(deps, period, impatient)
   const issued: string[] = []
   const alone: string[] = []
-  let next = 0
+  const groups = inGroups(open, TOGETHER)
   async function issueGroups(): Promise<void> {
-    while (next < open.length) {
-      const group = open.slice(next, next + TOGETHER)
-      next += TOGETHER
-      const { numbers, left } = await issueTogether(deps, group, period)
-      issued.push(...numbers)
-      alone.push(...left)
+    for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+      const done = await issueTogether(deps, group, period)
+      if (done) {
+        issued.push(...done.numbers)
+        alone.push(...done.left)
+      } else if (group.length === 1) alone.push(...group)
+      else groups.unshift(...inGroups(group, Math.ceil(group.length / 2)))
     }
   }
   // Two at a time: while one writes, the other reads. More would only wait, because the number is locked until a commit.
@@ -47,12 +48,19 @@ export async function issuePeriod(deps: MeteringDeps, period: string, impatient 
   return issued
 }
 
-/** Enough that a commit and the reading of usage are shared by many; few enough to try again one by one. */
-const TOGETHER = 100
+/**
+ * Enough that statements are shared by many, and the pages that usage of a month lies on are read a few times and not
+ * often; few enough to be done long before the database ends a statement.
+ */
+const TOGETHER = 200
+
+function inGroups<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size))
+}
 
 /**
- * Issues invoices in one transaction. `left` is who has to be issued alone: all of them when one cannot be issued, and
- * whose usage is just being counted. That may hold several invoices in an order of its own, so nobody waits for it here.
+ * Issues invoices in one transaction; null when one of them cannot be issued, so that none is. `left` is whose usage is
+ * just being counted: that may hold several invoices in an order of its own, so nobody waits for it here.
  */
 async function issueTogether(deps: MeteringDeps, tenants: readonly string[], period: string) {
   try {
@@ -69,8 +77,11 @@ async function issueTogether(deps: MeteringDeps, tenants: readonly string[], per
     for (const tenant of held) deps.failing.delete(tenant)
     return { numbers, left }
   } catch (error) {
-    deps.log.warn('invoices that were to be issued together are issued one by one', { error: messageOf(error) })
-    return { numbers: [], left: [...tenants] }
+    deps.log.warn('invoices that were to be issued together are tried again in halves', {
+      invoices: tenants.length,
+      error: messageOf(error),
+    })
+    return null
   }
 }
 

@@ -3,7 +3,7 @@ import { execute, row } from '../../platform/db.ts'
 import { fault } from '../../platform/fault.ts'
 import { invoiceUpdated } from '../../schemas/events/invoice.updated.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
-import { rateLive } from './invoice.ts'
+import { rateInOrder } from './invoice.ts'
 import { perTenant } from './per-tenant.ts'
 import { snapshotOf } from './snapshot.ts'
 
@@ -30,7 +30,7 @@ async function refreshOne({ allTenants, now, partnerSharePercent }: MeteringDeps
       )
       if (!held) return
       const at = now()
-      const live = await rateLive(tx, tenant, period, partnerSharePercent, at)
+      const live = await rateInOrder(tx, tenant, period, partnerSharePercent, at)
       await execute(tx, 'update metering.invoices set stale = false, currency = ? where tenant = ? and period = ?', [
         live.rated.currency,
         tenant,

@@ -124,6 +124,14 @@ grant select on marketplace.downloads to atom_app;
 grant select on marketplace.names, marketplace.name_readers to atom_marketplace;
 grant select, insert, update on marketplace.downloads to atom_marketplace;
 
+-- The portal shows no private package of another organisation.
+alter table read.packages add column visibility text not null default 'public';
+create index packages_name on read.packages (org, name);
+drop policy visible on read.packages;
+create policy visible on read.packages for select to atom_portal
+  using (org = platform.current_org() or platform.is_operator()
+    or (status in ('published', 'deprecated') and visibility = 'public' and platform.current_org() is not null));
+
 -- What is left of a name when what the eye passes over is gone: separators, and characters that look like others.
 create function marketplace.name_skeleton(name text) returns text language sql immutable strict parallel safe as $$
   select replace(replace(translate(lower(name), '015i._-', 'olsl'), 'rn', 'm'), 'vv', 'w')

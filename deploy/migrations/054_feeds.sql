@@ -45,6 +45,8 @@ create table feeds.events (
   -- Shown to every organisation and not only to the one it is about.
   public boolean not null,
   type text not null,
+  -- Of events about packages: what becomes private with one.
+  package text,
   event_id text not null,
   -- As text, so that what is signed is what was stored.
   event text not null,
@@ -53,6 +55,15 @@ create table feeds.events (
 create index events_own on feeds.events (org, seq);
 create index events_public on feeds.events (seq) where public;
 comment on table feeds.events is 'what happened to packages and invoices, as organisations are told; expires after 35 days [document]';
+
+create index events_package on feeds.events (package) where package is not null;
+
+-- Packages whose events only their publisher is told of.
+create table feeds.private_packages (
+  org text not null,
+  name text primary key
+);
+comment on table feeds.private_packages is 'names of private packages [configuration]';
 
 create table feeds.webhooks (
   org text not null references platform.orgs,
@@ -63,6 +74,8 @@ create table feeds.webhooks (
   state text not null default 'on' check (state in ('on', 'disabled')),
   disabled_reason text,
   disabled_at timestamptz,
+  -- While its organisation is suspended: calls wait.
+  paused boolean not null default false,
   -- Since when every attempt has failed.
   failing_since timestamptz,
   created_by text not null,
@@ -87,6 +100,13 @@ create table feeds.webhook_secrets (
 );
 create unique index webhook_secrets_newest on feeds.webhook_secrets (webhook_id) where expires_at is null;
 comment on table feeds.webhook_secrets is 'sealed secrets that calls of webhooks are signed with [account]';
+
+-- What seals them where no key is given by a setting.
+create table feeds.seal_key (
+  one boolean primary key default true check (one),
+  key bytea not null check (length(key) = 32)
+);
+comment on table feeds.seal_key is 'key that secrets of webhooks are sealed with by default [configuration]';
 
 create table feeds.deliveries (
   org text not null,
@@ -134,7 +154,7 @@ comment on table feeds.attempts is 'calls of webhooks: when, and what was answer
 do $$
 declare name text;
 begin
-  foreach name in array array['events', 'webhooks', 'webhook_secrets', 'deliveries', 'attempts'] loop
+  foreach name in array array['events', 'private_packages', 'webhooks', 'webhook_secrets', 'deliveries', 'attempts'] loop
     execute format('alter table feeds.%I enable row level security', name);
     execute format('alter table feeds.%I force row level security', name);
     execute format('create policy consumer on feeds.%I to atom_feeds using (true) with check (true)', name);
@@ -159,9 +179,11 @@ grant update (state, attempts_before, next_attempt_at, ended_at, last_error) on 
 grant select on feeds.attempts to atom_app;
 
 grant select on feeds.sequence, feeds.webhooks, feeds.webhook_secrets to atom_feeds;
+grant select, insert on feeds.seal_key to atom_feeds;
 grant update (last, removed) on feeds.sequence to atom_feeds;
-grant select, insert, delete on feeds.events to atom_feeds;
-grant update (state, disabled_reason, disabled_at, failing_since) on feeds.webhooks to atom_feeds;
+grant select, insert, delete, update (public) on feeds.events to atom_feeds;
+grant select, insert, delete on feeds.private_packages to atom_feeds;
+grant update (state, disabled_reason, disabled_at, failing_since, paused) on feeds.webhooks to atom_feeds;
 grant delete on feeds.webhook_secrets to atom_feeds;
 grant select, insert, update, delete on feeds.deliveries to atom_feeds;
 grant select, insert, update on feeds.attempts to atom_feeds;

@@ -46,7 +46,9 @@ export function openIssuerKeys(options: { issuer: string; now: Clock; log: Log; 
       readAt = at
       problem = null
     } catch (error) {
-      problem = messageOf(error)
+      // `fetch failed` alone says nothing: why is in its cause.
+      const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : ''
+      problem = `${messageOf(error)}${cause}`
     }
     failed(issuer, problem)
   }

@@ -17,6 +17,8 @@ export const marketplaceError = defineErrors({
   already_decided: { status: 409, title: 'The version was decided already' },
   claimed_by_another: { status: 409, title: 'Another reviewer holds this item' },
   claim_lost: { status: 409, title: 'The item is not held by the caller' },
+  override_needs_two: { status: 409, title: 'A critical finding is accepted by two people' },
+  thread_full: { status: 409, title: 'The version has as many messages as it may' },
   move_refused: { status: 409, title: 'The version cannot go there from where it is' },
   own_package: { status: 403, title: 'A reviewer cannot decide on a package of its own organisation' },
   key_malformed: { status: 400, title: 'The public key cannot be used' },

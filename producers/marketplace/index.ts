@@ -14,6 +14,7 @@ import { memberRoutes } from './orgs/members.ts'
 import { organisationRoutes } from './orgs/organisations.ts'
 import { suspensionRoutes } from './orgs/suspensions.ts'
 import { packageRoutes } from './packages.ts'
+import type { PolicyDocument } from './policy/policy-document.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
 import { onAnalyzerChanged } from './rescans/on-analyzer-changed.ts'
@@ -21,6 +22,7 @@ import { onRescanned } from './rescans/on-rescanned.ts'
 import { rescanRoutes } from './rescans/rescan-routes.ts'
 import { placeInQueue } from './review/queue.ts'
 import { reviewRoutes } from './review/routes.ts'
+import { revokedSignerRoutes } from './revoked-signers.ts'
 import { readAllKeys } from './signers.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
 import { uploadRoute } from './upload.ts'
@@ -50,11 +52,12 @@ export const marketplaceRoutes = (
   ...organisationRoutes(deps),
   ...suspensionRoutes(deps),
   ...memberRoutes(deps),
+  ...revokedSignerRoutes(deps),
 ]
 
 /** What the marketplace reacts to, as the consumer group `marketplace`. */
-export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>): Handler[] => [
-  onVerdict(now),
+export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>, policy?: PolicyDocument): Handler[] => [
+  onVerdict(now, policy),
   onReviewed(now),
   onAnalyzerChanged(now),
   onRescanned(now),

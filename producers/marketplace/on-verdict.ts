@@ -11,6 +11,7 @@ import { decideByPolicy } from './policy/decide-by-policy.ts'
 import { currentPolicy, type PolicyDocument } from './policy/policy-document.ts'
 import { waitsForKey } from './record/publish-waiting.ts'
 import { recordDecision } from './review/decisions.ts'
+import { lastApproved } from './review/last-approved.ts'
 import { acceptedFindings } from './review/overrides.ts'
 import { signerFault } from './signers.ts'
 import { columns, recordSha256, type VersionRow } from './version-row.ts'
@@ -30,18 +31,9 @@ export const onVerdict = (now: Clock, policy: PolicyDocument = currentPolicy): H
       )
       const awaited = current && (mayBecome(current.status, 'in_review') || unanswered(current))
       if (!current || !awaited) return skip('the version is past its analysis')
-      const approved = await row<{ capabilities: string[]; fingerprints: string[] }>(
-        tx,
-        `select coalesce(v.verdict->'capabilities', '[]') as capabilities,
-           coalesce(jsonb_path_query_array(v.verdict, '$.violations[*].fingerprint'), '[]') as fingerprints
-         from marketplace.decisions d join marketplace.versions v on v.org = d.org and v.id = d.version_id
-         where d.org = ? and v.name = ? and d.decision = 'approve' and d.approver_kind = 'person'
-           and v.status <> 'blocked'
-         order by d.decided_at desc limit 1`,
-        [org, name],
-      )
+      const approved = await lastApproved(tx, current)
       const at = now()
-      const decision = decideByPolicy(verdict, current.safety_mode, approved ?? null, {
+      const decision = decideByPolicy(verdict, current.safety_mode, approved && approvedOf(approved), {
         signerFault: current.publisher_suspended ? 'its publisher is suspended' : await signerFault(tx, current),
         accepted: await acceptedFindings(tx, current, at),
         policy,
@@ -78,6 +70,11 @@ export const onVerdict = (now: Clock, policy: PolicyDocument = currentPolicy): H
       return ok(emit(wpkPublished, published))
     },
   })
+
+const approvedOf = ({ verdict }: VersionRow) => ({
+  capabilities: verdict?.capabilities ?? [],
+  fingerprints: verdict?.violations.map(({ fingerprint }) => fingerprint) ?? [],
+})
 
 const STATUS_OF = { publish: 'published', reject: 'rejected', review: 'in_review' } as const
 

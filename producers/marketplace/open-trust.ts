@@ -12,6 +12,7 @@ import { recordCheck, signingKeyCheck, trustRootCheck } from './health-checks.ts
 import { keepRecord } from './record/keep-record.ts'
 import { measureRecord } from './record/measure-record.ts'
 import { publishWaiting } from './record/publish-waiting.ts'
+import { measureRevoked } from './revoked-signers.ts'
 import { openTrustRoot } from './trust-root-file.ts'
 
 type Options = KeySettings & {
@@ -28,6 +29,7 @@ export type MarketplaceTrust = {
 
 const RECORD_MS = 1_000
 const MEASURE_MS = 5_000
+const REVOKED_MS = 60_000
 
 /**
  * Opens whom the marketplace trusts and the key it signs with, and from then on signs and records what happens. Throws
@@ -46,6 +48,7 @@ export async function openTrust(settings: Options, shared: Shared): Promise<Mark
   const periodic = [
     runPeriodically('record of verdicts and decisions', RECORD_MS, record, log),
     runPeriodically('measuring of the record', MEASURE_MS, measureRecord(db, metrics, now), log),
+    runPeriodically('measuring of revoked signers', REVOKED_MS, measureRevoked(db, metrics), log),
   ]
   lifecycle.onClose('record of verdicts and decisions', async () => {
     // First, so that nobody waits for a store that does not answer.

@@ -1,5 +1,6 @@
 import type { Db } from '../../platform/db.ts'
 import type { Finding } from '../../platform/policies.ts'
+import type { SigningOutage } from './record/signing-outage.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import type { TrustRoot } from './trust/trust-root.ts'
 import { verifySignature } from './trust/verify-signature.ts'
@@ -52,8 +53,17 @@ export function probeSignatures(db: Db, root: () => TrustRoot) {
       await verifySignature(row.bytes, signed, { signers, root, receivedAt: row.submitted_at })
     }
     if (newest.length === 0) return { status: 'not_applicable', detail: 'no package was submitted yet' }
-    return { status: 'compliant', detail: `the ${newest.length} newest signatures verify against the stored bytes` }
+    const detail = `the ${newest.length} newest signatures verify against the stored bytes`
+    return { status: 'compliant', detail: `${detail}${await waitingForKey(db)}` }
   }
+}
+
+/** That the marketplace's own signatures wait is no breach: nothing is published without them meanwhile. */
+async function waitingForKey(db: Db): Promise<string> {
+  const [out] = await db.query<SigningOutage>('select since, code from marketplace.signing_outage')
+  return out
+    ? `; the marketplace signs nothing since ${out.since.toISOString()} (${out.code}), and publishes nothing`
+    : ''
 }
 
 /** P-3: every published version has a decision, and one that may run by itself has a person's. */

@@ -63,6 +63,7 @@ export async function signerOf(tx: Tx, version: VersionRow) {
     signed_at_proven: version.signed_at !== null,
     revoked_at: found.revoked_at?.toISOString() ?? null,
     counts: counts(windowOf(found), signedAt(version)),
+    status: statusOf(windowOf(found), signedAt(version)),
   }
 }
 
@@ -72,6 +73,12 @@ export async function signerFault(tx: Tx, version: VersionRow): Promise<string |
   if (signer?.counts) return null
   const when = signer?.revoked_at ? `was revoked from ${signer.revoked_at}` : 'is not registered for that time'
   return `the signer ${when}, and the version was signed ${signedAt(version).toISOString()}`
+}
+
+/** Of a signer at the time of a signature, in one word. */
+function statusOf(window: Window, at: Date): 'valid' | 'revoked' | 'not_yet_valid' {
+  if (counts(window, at)) return 'valid'
+  return window.revokedAt !== null && at >= window.revokedAt ? 'revoked' : 'not_yet_valid'
 }
 
 const signedAt = ({ signed_at, submitted_at }: VersionRow): Date => signed_at ?? submitted_at

@@ -9,9 +9,11 @@ import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
 import { claimName } from './catalog/claim-name.ts'
+import { tellVisibility } from './catalog/visibility.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
 import type { PlaceOf } from './review/queue.ts'
+import { predecessorOf, supersede } from './review/supersede.ts'
 import { signersOf } from './signers.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
@@ -61,7 +63,8 @@ export function uploadRoute(
   async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
     const { org, bytes, wpk, mediaType, signature, now, call } = upload
     const { name, version, description, tags } = wpk.metadata
-    const visibility = await claimName(tx, { org, name, visibility: upload.visibility, now })
+    const { visibility, claimed } = await claimName(tx, { org, name, visibility: upload.visibility, now })
+    fault('upload.after-name')
     const existing = await row<VersionRow>(
       tx,
       `select ${columns} from marketplace.versions where org = ? and name = ? and version = ?`,
@@ -72,14 +75,16 @@ export function uploadRoute(
       throw marketplaceError('version_exists', `${name}@${version} exists with other bytes; raise the version`)
     if (upload.visibility !== undefined && upload.visibility !== visibility)
       throw marketplaceError('visibility_differs', `${name} is ${visibility}; change that with a call of its own`)
+    const before = await predecessorOf(tx, org, name)
     const digest = await storeArtifact(tx, org, bytes, now)
     fault('upload.after-artifact')
     const due = new Date(now.getTime() + deps.reviewTargetHours * 3_600_000)
     const stored = await row<VersionRow>(
       tx,
       `insert into marketplace.versions (org, id, name, version, digest, media_type, description, tags, safety_mode,
-         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at, visibility)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
+         status, reason, key_id, signature_form, signature, signed_at, submitted_at, due_at, visibility,
+         thread_id, resubmission_of)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'submitted', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning ${columns}`,
       [
         org,
         uuidv7(),
@@ -99,6 +104,8 @@ export function uploadRoute(
         now,
         due,
         visibility,
+        before.thread_id,
+        before.resubmission_of,
       ],
     )
     const created = stored as VersionRow
@@ -109,6 +116,9 @@ export function uploadRoute(
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])
+    // After its first version, so that whoever follows the events has something to hide.
+    if (claimed && visibility === 'private') await tellVisibility(tx, { org, name, visibility }, { call, now })
+    await supersede(tx, before.open, { version, principal: call.principal, now, traceparent: call.traceparent })
     fault('upload.before-commit')
     return { version: created, created: true }
   }

@@ -87,6 +87,7 @@ export function withdrawalRoutes(deps: MarketplaceDeps): Route[] {
       after: recordSha256({ ...version, status, reason }),
       now,
     })
+    fault('withdrawal.after-decision')
     const { id, org, name, digest } = version
     const said = event.create(
       { id, org, name, version: version.version, digest, reason, by },

@@ -54,10 +54,15 @@ function isSigned({ payload, payloadType, signatures }: Envelope, keys: Readonly
 /** The id of a key as envelopes name it. */
 const keyIdOf = (key: KeyObject): string => sha256(key.export({ format: 'der', type: 'spki' })).toString('base64')
 
-async function keyIn(file: string): Promise<[string, KeyObject]> {
+/** The public keys of a PEM file; one that was rotated, or moved to another place, is several. */
+async function keysIn(file: string): Promise<[string, KeyObject][]> {
   try {
-    const key = createPublicKey(await readFile(file))
-    return [keyIdOf(key), key]
+    const blocks = (await readFile(file, 'utf8')).match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g)
+    if (!blocks) throw new Error('there is no PEM in it')
+    return blocks.map((pem) => {
+      const key = createPublicKey(pem)
+      return [keyIdOf(key), key]
+    })
   } catch (cause) {
     throw new UsageError(`--key ${file} is not a readable PEM public key`, { cause })
   }
@@ -68,7 +73,7 @@ export const auditCommands: Command[] = [
     name: 'audit verify',
     usage: '[--key FILE] [--head SEQ:SHA256]',
     summary:
-      'follow the audit log of the marketplace from its first entry; --key checks checkpoints with a public key you kept, --head that an entry you noted is still there',
+      'follow the audit log of the marketplace from its first entry; --key checks checkpoints with the public keys you kept in a file, --head that an entry you noted is still there',
     options: { key: { type: 'string' }, head: { type: 'string' } },
     async run(context, values) {
       const file = text(values, 'key')
@@ -80,7 +85,7 @@ export const auditCommands: Command[] = [
               key_id,
               createPublicKey(public_key),
             ])
-          : [await keyIn(file)],
+          : await keysIn(file),
       )
       let isThere = noted === undefined
       async function* pages(): AsyncGenerator<Page> {

@@ -21,6 +21,10 @@ export interface UploadAnswer {
   status: WorkflowStatus
   status_url: string
   expected_decision_at: string | null
+  /** Why it stands there, what comes next, and the place in the review queue (1 is next). */
+  reason?: string
+  next_step?: string
+  place?: number | null
 }
 
 export interface WorkflowSummary {

@@ -25,7 +25,7 @@ export async function signatureFor(
     detail:
       `${file} has no signature. Three ways to give one: put a Sigstore bundle at ${file}.sigstore.json ` +
       `(cosign sign-blob --bundle), or a detached base64 signature at ${file}.sig (cosign sign-blob ` +
-      '--output-signature), or name a PEM private key (ECDSA P-256 or RSA) in ATOM_SIGNING_KEY',
+      '--output-signature), or name a PEM private key (ECDSA P-256, RSA or Ed25519) in ATOM_SIGNING_KEY',
   })
 }
 
@@ -42,11 +42,13 @@ async function signWith(keyPath: string, bytes: Uint8Array): Promise<SignatureFi
   } catch (cause) {
     throw unusableKey(keyPath, `it is not a readable, unencrypted PEM private key (${(cause as Error).message})`, cause)
   }
-  if (key.asymmetricKeyType !== 'ec' && key.asymmetricKeyType !== 'rsa') {
-    throw unusableKey(keyPath, `a key of type ${key.asymmetricKeyType} cannot be verified; use ECDSA P-256 or RSA`)
+  const type = key.asymmetricKeyType ?? ''
+  if (!['ec', 'rsa', 'ed25519'].includes(type)) {
+    throw unusableKey(keyPath, `a key of type ${type} cannot be verified; use ECDSA P-256, RSA or Ed25519`)
   }
-  // Node's defaults for these two types are what cosign verifies: DER for ECDSA, PKCS#1 v1.5 for RSA.
-  return { signature: sign('sha256', bytes, key).toString('base64'), key_id: keyIdOf(key) }
+  // Node's defaults are what cosign verifies: DER for ECDSA, PKCS#1 v1.5 for RSA. Ed25519 hashes the bytes itself.
+  const hash = type === 'ed25519' ? null : 'sha256'
+  return { signature: sign(hash, bytes, key).toString('base64'), key_id: keyIdOf(key) }
 }
 
 function unusableKey(keyPath: string, why: string, cause?: unknown): AtomError {

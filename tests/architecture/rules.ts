@@ -44,6 +44,7 @@ const DOORS: readonly { vendor: RegExp; doors: readonly string[] }[] = [
   { vendor: /^kafkajs$/, doors: ['platform/bus/kafka.ts'] },
   { vendor: /^@aws-sdk\/|^@smithy\//, doors: ['consumers/metering/payments/aws-marketplace-client.ts'] },
   { vendor: /^stripe$/, doors: ['consumers/metering/payments/stripe.ts'] },
+  { vendor: /^semver$/, doors: ['producers/marketplace/catalog/by-name.ts'] },
   { vendor: /^yaml$/, doors: ['platform/document.ts', 'platform/document-'] },
 ]
 /** The build and the reports hand their environment to the programs they run; the training fragments only hold the words as text. */

@@ -4,13 +4,22 @@ import { verifySignature } from '../../producers/marketplace/trust/verify-signat
 import { newKey } from '../support/organisations.ts'
 import { packageBytes } from '../support/packages.ts'
 import { envelopeBundle, messageBundle, signWith } from '../support/signed-forms.ts'
-import { type Figure, median } from './measure.ts'
+import { catalog } from './catalog.ts'
+import { type Bench, type Figure, median } from './measure.ts'
+import { uploads } from './uploads.ts'
 
 const ROUNDS = 5
 const TIMES = 2_000
 
+/** Trust, the catalog, and a running system under uploads, hostile ones included. */
+export const marketplace: Bench = async (say, short) => [
+  ...(await verification(say)),
+  ...(await catalog(say, short)),
+  ...(await uploads(say, short)),
+]
+
 /** Verification of signatures by a registered key: what forms and rules cost on top of the arithmetic itself. */
-export async function marketplace(say: (text: string) => void): Promise<Figure[]> {
+async function verification(say: (text: string) => void): Promise<Figure[]> {
   const key = newKey()
   const bytes = packageBytes({ name: 'benched', description: 'x'.repeat(2_000) })
   const signature = signWith(key, bytes)

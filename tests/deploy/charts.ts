@@ -54,6 +54,7 @@ export type PodSpec = {
   volumes: {
     name: string
     emptyDir?: object
+    configMap?: object
     secret?: { secretName: string; items: { key: string; path: string }[] }
   }[]
 }

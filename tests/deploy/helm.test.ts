@@ -160,6 +160,40 @@ describe('helm charts, rendered by helm', function () {
           expect(pod.volumes.find(({ name }) => name === mounts[path]?.name)).to.have.property('emptyDir')
       })
 
+      it('mounts a trusted root of one’s own, and the authority of a key store, and names both to the service', () => {
+        const manifests = helm.render(chart, '--set', 'trustedRootConfigMap=own-root,vaultCaConfigMap=vault-ca')
+        const pod = podOf(manifests)
+        const { data } = one(manifests, 'ConfigMap') as unknown as { data: Record<string, string> }
+        for (const [name, config, file, setting] of [
+          ['trusted-root', 'own-root', 'trusted_root.json', settingDefinitions.trustedRoot],
+          ['vault-ca', 'vault-ca', 'ca.pem', settingDefinitions.vaultCaFile],
+        ] as const) {
+          expect(pod.volumes.find((one) => one.name === name)).to.deep.equal({
+            name,
+            configMap: { name: config, items: [{ key: file, path: file }] },
+          })
+          const mount = pod.containers[0]?.volumeMounts.find((one) => one.name === name)
+          expect(mount?.readOnly).to.equal(true)
+          expect(data[setting.env]).to.equal(`${mount?.mountPath}/${file}`)
+        }
+        const without = helm.render(chart)
+        expect(JSON.stringify(without)).not.to.match(/trusted-root|vault-ca|ATOM_TRUSTED_ROOT|ATOM_VAULT/)
+      })
+
+      it('needs no Secret with a key where a key store keeps it', () => {
+        const vault = [
+          'registryKeySecret=',
+          'settings.ATOM_VAULT_ADDR=https://vault:8200',
+          'settings.ATOM_VAULT_ROLE_ID=r',
+        ]
+        const manifests = helm.render(chart, '--set', vault.join(','))
+        expect(JSON.stringify(manifests)).not.to.contain('registry-key')
+        expect((one(manifests, 'ConfigMap') as unknown as { data: object }).data).to.include({
+          ATOM_VAULT_ADDR: 'https://vault:8200',
+          ATOM_VAULT_ROLE_ID: 'r',
+        })
+      })
+
       it('selects its own pods everywhere, with the standard labels', () => {
         const manifests = helm.render(chart)
         const selector = { 'app.kubernetes.io/name': chart, 'app.kubernetes.io/instance': 'atom' }
@@ -210,6 +244,8 @@ describe('helm charts, rendered by helm', function () {
         ['image.tag=latest', 'tag'],
         ['settings.ATOM_LOGLEVEL=debug', 'ATOM_LOGLEVEL'],
         ['settings.ATOM_DEMO=seed', 'ATOM_DEMO'],
+        ['settings.ATOM_VAULT_ADDR=http://vault:8200', 'ATOM_VAULT_ADDR'],
+        ['settings.ATOM_VAULT_TOKEN=secret', 'ATOM_VAULT_TOKEN'],
         ['ports.markteplace=8050', 'markteplace'],
         ['resources.limits.memory=512', 'memory'],
       ] as const)
@@ -220,6 +256,15 @@ describe('helm charts, rendered by helm', function () {
             .to.match(/schema/)
             .and.to.include(reason)
         })
+
+      it('needs no key of the built-in issuer where an OIDC issuer takes its place', () => {
+        const oidc = 'issuerKeySecret=,settings.ATOM_OIDC_ISSUER=https://people.example'
+        const pod = podOf(helm.render(chart, '--set', oidc))
+        expect(pod.volumes.map(({ name }) => name)).to.not.include('issuer-key')
+        expect(pod.containers[0]?.volumeMounts?.map(({ name }) => name)).to.not.include('issuer-key')
+        const both = helm.template(chart, '--set', `${oidc},settings.ATOM_DEV_ISSUER=on`)
+        expect(both.stderr).to.include('issuerKeySecret')
+      })
 
       it('refuses to render without its Secrets', () => {
         const own = chart === 'marketplace' ? ['registryKeySecret'] : []

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { metering } from './aws-usage.ts'
 import { crediting } from './credits.ts'
 import { invoicesFound, issue, tenantsWithUsage } from './invoices.ts'
+import { sealing } from './key-store.ts'
 import type { Load } from './load.ts'
 import type { Finding } from './oracle.ts'
 import { suspending } from './organisations.ts'
@@ -40,6 +41,7 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   usage: (stage) => usage(stage),
   poison: (stage) => poison(stage),
   packages: (stage) => packages(stage),
+  'key-store': (stage) => sealing(stage),
   reviews: (stage) => reviews(stage),
   withdrawals: (stage) => withdrawing(stage),
   orgs: (stage) => suspending(stage),
@@ -98,8 +100,6 @@ const tenantsOf = (name: string) => ['a', 'b', 'c'].map((letter) => `${name}-${l
 function issuing(stage: Stage): Driving {
   return {
     services: ['billing'],
-    // A commit is of all of them; before it, one is issued already, whose number and posting have to go back.
-    at: (name) => (name.endsWith('-commit') ? 1 : 2),
     prepare: (server, names) => tenantsWithUsage(stage, server, names.flatMap(tenantsOf)),
     async push(server) {
       // The crash eats its answer; whoever asks again is the next point, or the end.

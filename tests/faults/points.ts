@@ -1,13 +1,15 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the review of packages that wait for one, taking packages back, suspending organisations, issuing invoices, collecting them, giving
- * credit for them, deducting from prepaid credits, metering to AWS, telling usage to meters of Stripe, rebuilding a
- * projection, replaying an issued month, calling webhooks, or judging stored packages anew.
+ * publication, the same while the key store is sealed, the review of packages that wait for one, taking packages back,
+ * suspending organisations, issuing invoices, collecting them, giving credit for them, deducting from prepaid credits,
+ * metering to AWS, telling usage to meters of Stripe, rebuilding a projection, replaying an issued month, calling
+ * webhooks, or judging stored packages anew.
  */
 export type Drive =
   | 'usage'
   | 'poison'
   | 'packages'
+  | 'key-store'
   | 'reviews'
   | 'withdrawals'
   | 'orgs'
@@ -77,6 +79,7 @@ export const points: readonly Point[] = [
   { name: 'credits.after-grant', drive: 'wallets' },
   { name: 'credits.after-posting', drive: 'wallets' },
   { name: 'credits.after-deduction', drive: 'wallets' },
+  { name: 'upload.after-name', drive: 'packages' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },
@@ -84,11 +87,16 @@ export const points: readonly Point[] = [
   { name: 'record.after-signing', drive: 'packages' },
   { name: 'record.after-entry', drive: 'packages' },
   { name: 'record.before-commit', drive: 'packages' },
+  { name: 'record.after-commit', drive: 'packages' },
+  { name: 'waiting.after-hold', drive: 'key-store' },
+  { name: 'waiting.after-version', drive: 'key-store' },
+  { name: 'waiting.before-commit', drive: 'key-store' },
   { name: 'review.after-version', drive: 'reviews' },
   { name: 'review.after-decision', drive: 'reviews' },
   { name: 'review.before-commit', drive: 'reviews' },
   { name: 'review.after-commit', drive: 'reviews' },
   { name: 'withdrawal.after-version', drive: 'withdrawals' },
+  { name: 'withdrawal.after-decision', drive: 'withdrawals' },
   { name: 'withdrawal.before-commit', drive: 'withdrawals' },
   { name: 'withdrawal.after-commit', drive: 'withdrawals' },
   { name: 'quarantine.after-row', drive: 'withdrawals' },

@@ -123,6 +123,9 @@ describe('isolation of organisations, in the real process', function () {
     const calls: [string, string, object?][] = [
       ['POST', `${marketplace}/wpk/review/${id}`, review],
       ['POST', `${marketplace}/reviews/${id}/claim`],
+      ['POST', `${marketplace}/reviews/${id}/hand-over`, { to: 'me' }],
+      ['GET', `${marketplace}/reviews/${id}`],
+      ['GET', `${marketplace}/reviews/overrides`],
       ['POST', `${marketplace}/wpk/${id}/block`, { reason: 'mine' }],
       ['POST', `${billing}/billing/quarantines/${id}`, { decision: 'release', justification: 'mine' }],
       ['GET', `${marketplace}/reviews`],

@@ -69,14 +69,15 @@ describe('portal/analytics', () => {
         "insert into read.usage (tenant, period, meter, package, quantity, amount, currency, as_of) values (?, ?, ?, ?, ?, ?, 'USD', now())",
         row,
       )
-    for (const [org, name, status] of [
+    for (const [org, name, status, visibility = 'public'] of [
       ['demo', 'public', 'published'],
       ['demo', 'draft', 'in_review'],
+      ['demo', 'in-house', 'published', 'private'],
       ['acme', 'other', 'submitted'],
     ])
       await owner.query(
-        "insert into read.packages (org, id, name, version, status, risk_score, updated_at) values (?, gen_random_uuid(), ?, '1.0.0', ?, 0.25, now())",
-        [org, name, status],
+        "insert into read.packages (org, id, name, version, status, risk_score, updated_at, visibility) values (?, gen_random_uuid(), ?, '1.0.0', ?, 0.25, now(), ?)",
+        [org, name, status, visibility],
       )
   })
   after(async () => {
@@ -133,9 +134,9 @@ describe('portal/analytics', () => {
   it('shows published packages to all, others to their owner', async () => {
     const names = async (as: string) =>
       (await get<Packages>('/analytics/packages', as)).packages.map(({ name }) => name).sort()
-    expect(await names(tokens.demo)).to.deep.equal(['draft', 'public'])
+    expect(await names(tokens.demo)).to.deep.equal(['draft', 'in-house', 'public'])
     expect(await names(tokens.acme)).to.deep.equal(['other', 'public'])
-    expect(await names(tokens.finance)).to.deep.equal(['draft', 'other', 'public'])
+    expect(await names(tokens.finance)).to.deep.equal(['draft', 'in-house', 'other', 'public'])
     expect((await get<Packages>('/analytics/packages', tokens.demo)).packages[0]).to.include({
       publisher: 'demo',
       risk_score: 0.25,

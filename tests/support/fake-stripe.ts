@@ -30,6 +30,7 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
   const script: { call: RegExp; how: Misbehaviour; times: number }[] = []
   const calls: string[] = []
   const silenced: ServerResponse[] = []
+  const events = new Map<string, object>()
   let numbered = 0
   // Ids are unique in the world there, whichever of these makes them.
   const mine = randomUUID().slice(0, 8)
@@ -97,6 +98,13 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
     }
     const invoice = kind === 'invoices' && id ? one(id) : undefined
     if (!invoice) return refusal(404, { type: 'invalid_request_error', code: 'resource_missing' })
+    if (verb === 'pay') {
+      if (fields.paid_out_of_band !== 'true') return refusal(402, { type: 'card_error', code: 'card_declined' })
+      if (invoice.status !== 'open' && invoice.status !== 'uncollectible')
+        return refusal(400, { type: 'invalid_request_error', code: 'invoice_not_editable' })
+      invoice.status = 'paid'
+      return done(Object.assign(invoice, { fields: { ...invoice.fields, ...fields } }))
+    }
     const [from, to] = verb === 'finalize' ? ['draft', 'open'] : ['open', 'void']
     if (invoice.status !== from) return refusal(400, { type: 'invalid_request_error', code: 'invoice_not_editable' })
     // What leaves nothing to pay is paid as soon as it is final.
@@ -105,6 +113,10 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
   }
 
   function get(path: string, query: URLSearchParams): Answer {
+    if (path.startsWith('/v2/core/events/')) {
+      const event = events.get(path.slice('/v2/core/events/'.length))
+      return event ? done(event) : refusal(404, { code: 'not_found', message: 'no such event' })
+    }
     if (path === '/v1/customers/search') {
       const found = /^metadata\['(\w+)'\]:'([^']*)'$/.exec(query.get('query') ?? '')
       return listed(of('customer').filter((each) => each.metadata[found?.[1] ?? ''] === found?.[2]))
@@ -188,6 +200,25 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
       meterEvents.clear()
       made.length = 0
     },
+    /** A meter finds usage wrong that was taken: identifiers by code. Returns the event's id. */
+    meterError(refused: Record<string, string[]>, at: Date, meter: string | null = 'mtr_1'): string {
+      numbered += 1
+      const id = `evt_${mine}${numbered}`
+      const error_types = Object.entries(refused).map(([code, identifiers]) => ({
+        code,
+        error_count: identifiers.length,
+        sample_errors: identifiers.map((identifier) => ({ error_message: 'acme used 3', request: { identifier } })),
+      }))
+      const error_count = error_types.reduce((sum, one) => sum + one.error_count, 0)
+      const times = { validation_start: new Date(at.getTime() - 10_000), validation_end: at }
+      const data = { developer_message_summary: 'acme used 3', reason: { error_count, error_types }, ...times }
+      const type = meter ? 'v1.billing.meter.error_report_triggered' : 'v1.billing.meter.no_meter_found'
+      const related = meter
+        ? { related_object: { id: meter, type: 'billing.meter', url: `/v1/billing/meters/${meter}` } }
+        : {}
+      events.set(id, { id, object: 'v2.core.event', type, created: at, livemode: false, data, ...related })
+      return id
+    },
     pay(id: string) {
       const invoice = one(id)
       if (invoice) invoice.status = 'paid'
@@ -212,6 +243,16 @@ export function stripeEvent(
   const t = Math.floor(signedAt.getTime() / 1000)
   const signed = secrets.map((secret) => `v1=${createHmac('sha256', secret).update(`${t}.${body}`).digest('hex')}`)
   return { body, signature: [`t=${t}`, ...signed].join(',') }
+}
+
+/** The notice of such an event, as Stripe posts it. */
+export function stripeNotice(
+  { id, type, at }: { id: string; type: string; at: Date },
+  secret: string,
+): { body: string; signature: string } {
+  const body = JSON.stringify({ id, object: 'v2.core.event', type, created: at, livemode: false })
+  const t = Math.floor(at.getTime() / 1000)
+  return { body, signature: `t=${t},v1=${createHmac('sha256', secret).update(`${t}.${body}`).digest('hex')}` }
 }
 
 const shown = (thing: Made) => ({ ...thing.fields, ...thing, fields: undefined })

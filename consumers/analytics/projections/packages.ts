@@ -11,6 +11,7 @@ import { wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
 import { wpkYanked } from '../../../schemas/events/wpk.yanked.ts'
+import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 
 const WITHDRAWALS = [
   ['deprecated', wpkDeprecated],
@@ -33,9 +34,11 @@ export const packagesProjection: Shadow = {
       async handle({ data, time }, tx) {
         await execute(
           tx,
-          `insert into ${schema}.packages (org, id, name, version, status, updated_at) values (?, ?, ?, ?, 'submitted', ?)
+          `insert into ${schema}.packages (org, id, name, version, status, updated_at, visibility)
+         values (?, ?, ?, ?, 'submitted', ?,
+           coalesce((select visibility from ${schema}.packages where org = ? and name = ? limit 1), 'public'))
          on conflict do nothing`,
-          [data.org, data.id, data.name, data.version, time],
+          [data.org, data.id, data.name, data.version, time, data.org, data.name],
         )
         return ok()
       },
@@ -96,6 +99,21 @@ export const packagesProjection: Shadow = {
       replay: 'apply',
       async handle(event, tx) {
         await setStatus(tx, schema, event, 'rejected', null)
+        return ok()
+      },
+    }),
+    handler({
+      name: 'analytics.packages.visibility-changed',
+      on: wpkVisibilityChanged,
+      emits: [],
+      writes: ['read.packages'],
+      replay: 'apply',
+      async handle({ data }, tx) {
+        await execute(tx, `update ${schema}.packages set visibility = ? where org = ? and name = ?`, [
+          data.visibility,
+          data.org,
+          data.name,
+        ])
         return ok()
       },
     }),

@@ -46,42 +46,34 @@ export const revenueProjection: Shadow = {
 }
 
 async function noteCredit(tx: Tx, schema: string, note: Parameters<typeof creditNoteIssued.create>[0]) {
-  const { tenant, credit_note_id, period, currency, issued_at, shares } = note
-  await execute(
-    tx,
-    `insert into ${schema}.credits (partner, tenant, credit_note_id, period, currency, gross, partner_share,
-       platform_fee, tax, as_of)
-     select p, ?, ?, ?, ?, g, s, f, t, ? from unnest(?::text[], ?::numeric[], ?::numeric[], ?::numeric[], ?::numeric[])
-       as r (p, g, s, f, t) on conflict do nothing`,
-    [
-      tenant,
-      credit_note_id,
-      period,
-      currency,
-      issued_at,
-      shares.map((share) => share.partner),
-      shares.map((share) => share.gross),
-      shares.map((share) => share.partner_share),
-      shares.map((share) => share.platform_fee),
-      shares.map((share) => share.tax),
-    ],
-  )
+  const { tenant, credit_note_id, period, currency, issued_at: as_of, shares } = note
+  await insertShares(tx, `${schema}.credits`, { tenant, credit_note_id, period, currency, as_of }, shares)
   return ok()
 }
 
 async function replaceShares(tx: Tx, schema: string, invoice: Snapshot) {
   const { tenant, period, currency, as_of, shares } = invoice
   await execute(tx, `delete from ${schema}.revenue where tenant = ? and period = ?`, [tenant, period])
+  await insertShares(tx, `${schema}.revenue`, { tenant, period, currency, as_of }, shares)
+  return ok()
+}
+
+/** A row for each partner's part of a document, with what `of` names; one that is there already stays as it is. */
+async function insertShares(
+  tx: Tx,
+  table: string,
+  of: Record<string, string>,
+  shares: Snapshot['shares'],
+): Promise<void> {
+  const names = Object.keys(of)
   await execute(
     tx,
-    `insert into ${schema}.revenue (partner, tenant, period, currency, gross, partner_share, platform_fee, tax, as_of)
-     select p, ?, ?, ?, g, s, f, t, ? from unnest(?::text[], ?::numeric[], ?::numeric[], ?::numeric[], ?::numeric[])
-       as r (p, g, s, f, t)`,
+    `insert into ${table} (partner, ${names.join(', ')}, gross, partner_share, platform_fee, tax)
+     select p, ${names.map(() => '?').join(', ')}, g, s, f, t
+     from unnest(?::text[], ?::numeric[], ?::numeric[], ?::numeric[], ?::numeric[]) as r (p, g, s, f, t)
+     on conflict do nothing`,
     [
-      tenant,
-      period,
-      currency,
-      as_of,
+      ...Object.values(of),
       shares.map((share) => share.partner),
       shares.map((share) => share.gross),
       shares.map((share) => share.partner_share),
@@ -89,5 +81,4 @@ async function replaceShares(tx: Tx, schema: string, invoice: Snapshot) {
       shares.map((share) => share.tax),
     ],
   )
-  return ok()
 }

@@ -31,7 +31,7 @@ export const dueWebhooks = (db: Db, busy: readonly string[], now: Date, limit: n
     `select w.org, w.id from feeds.webhooks w cross join lateral (
        select next_attempt_at from feeds.deliveries d where d.webhook_id = w.id and d.state = 'pending'
        order by next_attempt_at limit 1) d
-     where w.state = 'on' and d.next_attempt_at <= ? and not w.id = any(?::uuid[]) order by d.next_attempt_at limit ?`,
+     where w.state = 'on' and not w.paused and d.next_attempt_at <= ? and not w.id = any(?::uuid[]) order by d.next_attempt_at limit ?`,
     [now, busy, limit],
   )
 
@@ -42,7 +42,7 @@ export const beginAttempt = (db: Db, { org, id }: WebhookKey, now: Date): Promis
       tx,
       `with due as (
          select d.id from feeds.deliveries d join feeds.webhooks w on w.org = d.org and w.id = d.webhook_id
-         where d.webhook_id = ? and d.state = 'pending' and d.next_attempt_at <= ? and w.state = 'on'
+         where d.webhook_id = ? and d.state = 'pending' and d.next_attempt_at <= ? and w.state = 'on' and not w.paused
          order by d.next_attempt_at, d.id limit 1 for update of d skip locked),
        begun as (update feeds.deliveries d set attempts = d.attempts + 1, next_attempt_at = ?
          from due where d.org = ? and d.webhook_id = ? and d.id = due.id returning d.*),

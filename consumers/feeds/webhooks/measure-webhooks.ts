@@ -21,7 +21,7 @@ export function measureWebhooks({ allOrgs, now }: Pick<FeedDeps, 'allOrgs' | 'no
     const [late] = await allOrgs.query<{ due: Date | null }>(
       `select min(d.next_attempt_at) as due from feeds.deliveries d
        join feeds.webhooks w on w.org = d.org and w.id = d.webhook_id
-       where d.state = 'pending' and w.state = 'on' and w.failing_since is null`,
+       where d.state = 'pending' and w.state = 'on' and not w.paused and w.failing_since is null`,
     )
     deliveries.reset()
     for (const { state, n } of byState) deliveries.set({ state }, n)

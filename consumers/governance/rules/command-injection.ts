@@ -1,6 +1,8 @@
 import { codeWords } from '../downloads.ts'
 import type { Fact } from '../facts.ts'
 import { excerpt } from '../masking.ts'
+import { placeIn } from '../place.ts'
+import type { TextRange } from '../shell.ts'
 import { commandText } from '../shell-commands.ts'
 import type { Finding, Rule } from './rule.ts'
 
@@ -29,13 +31,16 @@ export const commandInjection: Rule = {
 
 function pasted(fact: Fact): Finding[] {
   const found: Finding[] = []
-  for (const [whole, action, dotted, template] of fact.bare.matchAll(EXPRESSION)) {
+  for (const match of fact.bare.matchAll(EXPRESSION)) {
+    const [whole, action, dotted, template] = match
+    const range = { start: match.index, end: match.index + whole.length }
     const expression = action ?? dotted ?? template ?? ''
     if (NUMBER_OR_ID.test(expression)) continue
-    if (action !== undefined && WRITTEN_BY_SENDER.test(expression)) found.push(finding(fact, whole, 'high'))
-    else if (action === undefined && TEMPLATE_OF_EVENT.test(expression)) found.push(finding(fact, whole, 'medium'))
+    if (action !== undefined && WRITTEN_BY_SENDER.test(expression)) found.push(finding(fact, whole, 'high', range))
+    else if (action === undefined && TEMPLATE_OF_EVENT.test(expression))
+      found.push(finding(fact, whole, 'medium', range))
     else if (action !== undefined && GIVEN_AT_START.test(expression)) {
-      found.push({ ...finding(fact, whole, 'low'), severity: 'medium' })
+      found.push({ ...finding(fact, whole, 'low', range), severity: 'medium' })
     }
     if (found.length >= 20) break
   }
@@ -45,11 +50,16 @@ function pasted(fact: Fact): Finding[] {
 const evaluated = (fact: Fact): Finding[] =>
   fact.pipelines.flat().flatMap((command) => {
     const word = codeWords(command).find(({ text }) => INPUT_VARIABLE.test(text) && !text.includes('\n'))
-    return word === undefined ? [] : [finding(fact, commandText(command), 'medium')]
+    return word === undefined ? [] : [finding(fact, commandText(command), 'medium', command.range)]
   })
 
-const finding = (fact: Fact, text: string, confidence: 'high' | 'medium' | 'low'): Finding => ({
-  pointer: fact.pointer,
+const finding = (
+  fact: Fact,
+  text: string,
+  confidence: 'high' | 'medium' | 'low',
+  range: TextRange | null,
+): Finding => ({
+  ...placeIn(fact, range),
   severity: 'high',
   confidence,
   message: `text from outside becomes part of a command: ${excerpt(text)}`,

@@ -1,4 +1,5 @@
 import type { Fact } from '../facts.ts'
+import { type CodeSend, codeFlow } from '../flow/code-flow.ts'
 import { sourceInSent, sourceInWord, sourceOf } from '../flow/shell-sources.ts'
 import { spread } from '../flow/spread.ts'
 import { flowSteps } from '../flow/steps.ts'
@@ -10,7 +11,7 @@ import { placeIn, wholeOf } from '../place.ts'
 import { hostsInCode, type Sender, senderOf } from '../senders.ts'
 import { SENSITIVE_PATH, secretVariable } from '../sensitive-sources.ts'
 import type { Pipeline, TextRange } from '../shell.ts'
-import { pipelineText, rangeOf } from '../shell-commands.ts'
+import { type InlineCode, pipelineText, rangeOf } from '../shell-commands.ts'
 import { type Finding, MAX_FINDINGS, type Rule } from './rule.ts'
 
 type Destination = 'known' | 'outside' | 'collector' | 'unknown'
@@ -36,7 +37,7 @@ export const dataExfiltration: Rule = {
         handler = fact
         keepSettings(fact, view, taint)
       }
-      if (fact.kind === 'command') return [...fromShell(fact, view, taint), ...fromCode(fact, view)]
+      if (fact.kind === 'command') return [...fromShell(fact, view, taint), ...fromCode(fact, view, taint)]
       return fact.kind === 'url' && fact.area !== 'alert' ? fromRequest(fact, view, taint) : []
     })
   },
@@ -155,18 +156,58 @@ const LOOKUP_SENDS =
   /(?:\bdns\b[\s\S]{0,200}?|\b\w{1,20})\.(?:resolve\w{0,5}|lookup|gethostbyname|getaddrinfo)\(\s?[^\n;]{0,200}(?:hex|base64|b64encode|encode\()[^\n;]{0,200}\+\s?["'`]\.?[\w-]{1,60}\.[\w.-]{2,100}/
 const IDENTITY = /os\.userInfo\(|os\.hostname\(|getpass\.getuser|gethostname\(|\bwhoami\b/
 
-function fromCode(fact: Fact, view: PackageView): Finding[] {
-  return fact.code.flatMap(({ text }) => {
+/** What a program sends, followed from its source; where it cannot be read, that it has both a source and a sink. */
+function fromCode(fact: Fact, view: PackageView, taint: Taint): Finding[] {
+  const followed = fact.code
+    .filter(({ calls }) => calls !== undefined)
+    .flatMap((code) =>
+      codeFlow(code, taint, (start, end) => placeIn(fact, { start, end })).sends.flatMap((send) =>
+        ofSend(fact, code, send, view),
+      ),
+    )
+  return followed.length > 0 ? followed.slice(0, MAX_FINDINGS) : byPattern(fact, view).slice(0, 1)
+}
+
+function ofSend(fact: Fact, code: InlineCode, { trace, secret, host, call }: CodeSend, view: PackageView): Finding[] {
+  const to = host === null ? worstIn(code.text, view) : destinationOf(host, view)
+  if (to === 'known') return []
+  const text = code.text.slice(call.start, call.end)
+  const range = code.within ?? { start: call.start, end: call.end }
+  if (trace !== null)
+    return [
+      leaves(fact, text, trace, to === 'unknown' ? 'high' : 'critical', to === 'unknown' ? 'medium' : 'high', range),
+    ]
+  if (to === 'unknown') return []
+  const collector = to === 'collector'
+  return [leaves(fact, text, `$${secret}`, collector ? 'critical' : 'medium', collector ? 'high' : 'low', range)]
+}
+
+/** Where data may go that leave for a host which the call itself does not name: the worst that the code speaks of. */
+function worstIn(text: string, view: PackageView): Destination {
+  const named = hostsInCode(text).map((host) => destinationOf(host, view))
+  return (
+    named.find((to) => to === 'collector') ??
+    named.find((to) => to === 'outside') ??
+    named.find((to) => to === 'known') ??
+    'unknown'
+  )
+}
+
+function byPattern(fact: Fact, view: PackageView): Finding[] {
+  return fact.code.flatMap(({ text, calls }) => {
     if (LOOKUP_SENDS.test(text)) return [leaves(fact, text, 'encoded data', 'critical', 'medium')]
     if (!SENDS.test(text)) return []
     const hosts = hostsInCode(text).map((host) => ({ host, to: destinationOf(host, view) }))
     const outside = hosts.filter(({ to }) => to === 'outside' || to === 'collector')
     if (outside.length === 0) return []
+    // Code that was read and shows no way from one to the other is less sure to have one.
+    const severity = calls === undefined ? 'critical' : 'high'
     const bulk = BULK_ENVIRONMENT.test(text) || SENSITIVE_PATH.test(text)
-    if (bulk) return [leaves(fact, text, 'the environment or a credential file', 'critical', 'medium')]
+    if (bulk) return [leaves(fact, text, 'the environment or a credential file', severity, 'medium')]
     const collector = outside.some(({ to }) => to === 'collector')
-    if (ENV_SECRET.test(text))
-      return [leaves(fact, text, 'a secret variable', collector ? 'critical' : 'medium', collector ? 'medium' : 'low')]
+    // In code that was read, a secret in a header is a login and was not followed any further.
+    if (ENV_SECRET.test(text) && (calls === undefined || collector))
+      return [leaves(fact, text, 'a secret variable', collector ? severity : 'medium', collector ? 'medium' : 'low')]
     // Who and where it runs, told to a chat or a service that hides its owner, is how malware reports in.
     if (IDENTITY.test(text) && outside.some(({ host, to }) => to === 'collector' || isCover(host)))
       return [leaves(fact, text, 'the identity of the machine', 'high', 'medium')]
@@ -225,13 +266,14 @@ function leaves(
   source: Trace | string,
   severity: Finding['severity'],
   confidence: Finding['confidence'],
-  range: TextRange | null = null,
+  range?: TextRange | null,
 ): Finding {
   const trace = typeof source === 'string' ? null : source
-  const place = placeIn(fact, range)
+  const place = placeIn(fact, range ?? null)
   const elsewhere = trace !== null && trace.from.pointer !== fact.pointer ? `, read at ${trace.from.pointer},` : ''
   return {
-    ...place,
+    pointer: fact.pointer,
+    ...(range === undefined ? {} : { range: place.range }),
     severity,
     confidence,
     message: `${excerpt(trace?.what ?? String(source))}${elsewhere} leaves the system: ${excerpt(text)}`,

@@ -1,8 +1,9 @@
 import type { Fact } from '../facts.ts'
 import { masked } from '../masking.ts'
+import { placeIn } from '../place.ts'
 import { isSecretName } from '../secret-names.ts'
 import { issuedSecrets, secretStrength } from '../secret-patterns.ts'
-import type { Command } from '../shell.ts'
+import type { Command, TextRange } from '../shell.ts'
 import { invocation, wordsOf } from '../shell-commands.ts'
 import type { Finding, Rule } from './rule.ts'
 
@@ -25,7 +26,7 @@ function secretsOf(fact: Fact): Finding[] {
   const text = fact.bare
   const issued = issuedSecrets(text).map(
     ({ what, value, certain }): Finding => ({
-      pointer: fact.pointer,
+      ...placeIn(fact, rangeIn(text, value)),
       severity: 'critical',
       confidence: certain ? 'high' : 'medium',
       message: `${what} in clear: ${masked(value)}`,
@@ -43,7 +44,7 @@ function namedFinding(fact: Fact, { name, value }: Named): Finding[] {
   const shown = masked(value)
   return [
     {
-      pointer: fact.pointer,
+      ...placeIn(fact, rangeIn(fact.bare, value)),
       severity: strength === 'strong' ? 'critical' : 'medium',
       confidence: strength === 'strong' ? 'medium' : 'low',
       message: `"${name.slice(0, 60)}" holds what looks like a ${strength === 'strong' ? 'secret' : 'password'} in clear: ${shown}`,
@@ -103,4 +104,10 @@ function valuesOfCommand(command: Command): Named[] {
 function pair(text: string, pattern: RegExp): Named[] {
   const found = pattern.exec(text)
   return found?.[1] === undefined || found[2] === undefined ? [] : [{ name: found[1], value: found[2] }]
+}
+
+// The message masks the secret; its place does not give it away.
+const rangeIn = (text: string, value: string): TextRange | null => {
+  const start = text.indexOf(value)
+  return start === -1 ? null : { start, end: start + value.length }
 }

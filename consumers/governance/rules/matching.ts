@@ -22,14 +22,14 @@ export type Call = {
 
 export const sign = (what: string, severity: Severity, confidence: Confidence): Sign => ({ what, severity, confidence })
 
-/** A finding at a fact; `text` is what was matched, `range` where in the text of the fact (null when it does not say). */
+/** A finding at a fact; `text` is what was matched, `range` where in the text of the fact (null when it does not show it). */
 export const findingAt = (
   fact: Fact,
   { what, severity, confidence }: Sign,
   text: string,
-  range: TextRange | null = null,
+  range?: TextRange | null,
 ): Finding => ({
-  ...placeIn(fact, range),
+  ...(range === undefined ? { pointer: fact.pointer } : placeIn(fact, range)),
   severity,
   confidence,
   message: `${what}: ${excerpt(text)}`,
@@ -64,11 +64,14 @@ export type CodePattern = { pattern: RegExp; sign: Sign; languages?: readonly La
 export function inCode(view: PackageView, patterns: readonly CodePattern[]): Finding[] {
   const found: Finding[] = []
   for (const fact of view.facts) {
-    for (const { language, text, within } of fact.code) {
+    // The second text of the same code counts for what the first did not show.
+    const shown = new Set<CodePattern['pattern']>()
+    for (const { language, text, within, rewritten } of fact.code) {
       for (const { pattern, sign: seen, languages } of patterns) {
         if (languages !== undefined && !languages.includes(language)) continue
         const match = pattern.exec(text.slice(0, MOST_CODE))
-        if (match === null) continue
+        if (match === null || (rewritten === true && shown.has(pattern))) continue
+        shown.add(pattern)
         const range = within ?? { start: match.index, end: match.index + match[0].length }
         found.push(findingAt(fact, seen, match[0], range))
       }

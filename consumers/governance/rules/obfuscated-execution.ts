@@ -91,8 +91,29 @@ export const obfuscatedExecution: Rule = {
     'Text that is decoded and then executed (base64, hex, character codes, compression), also along a variable; names of functions that are computed; the output of obfuscators; tricks with `IFS`; code far outside the visible column; characters that are invisible or look like others; processes started so that nothing of them is seen. Decoding into a file or a variable that is only stored is silent. What is decoded is read like any other command.',
   remediation: 'Write the command in plain text.',
   hygiene: false,
-  check: (view) => [...inCommands(view, judge), ...inCode(view, CODE), ...alongVariables(view), ...hidden(view)],
+  check: (view) => {
+    const found = [...inCommands(view, judge), ...inCode(view, CODE), ...alongVariables(view)]
+    const told = new Set(found.map(({ pointer }) => pointer))
+    return [...found, ...decodedRuns(view).filter(({ pointer }) => !told.has(pointer)), ...hidden(view)]
+  },
 }
+
+/** Calls that run what was decoded, whatever it was called on the way. */
+const decodedRuns = (view: PackageView): Finding[] =>
+  view.facts.flatMap((fact) =>
+    fact.code.flatMap((code) =>
+      (code.runs ?? [])
+        .filter(({ how }) => how === 'decoded')
+        .map(({ call: { start, end } }) =>
+          findingAt(
+            fact,
+            sign('decoded text is executed', 'high', 'high'),
+            code.text.slice(start, end),
+            code.within ?? { start, end },
+          ),
+        ),
+    ),
+  )
 
 function judge({ name, args, line, command, pipeline, index, fact }: Call) {
   if (isDecoder(command) && pipeline.slice(index + 1).some(runsStandardInput))

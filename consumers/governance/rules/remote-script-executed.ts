@@ -28,7 +28,25 @@ export const remoteScriptExecuted: Rule = {
 const inOtherCode = (view: PackageView): Finding[] =>
   view.facts
     .filter((fact) => fact.kind === 'command')
-    .flatMap((fact) => firstOf(fact.code, codeRunsDownload).map((code) => finding(fact, code.text)))
+    .flatMap((fact) => {
+      const read = fact.code.flatMap((code) =>
+        (code.runs ?? [])
+          .filter(({ how }) => how === 'fetched')
+          .map(({ call, host }) => {
+            const text = code.text.slice(call.start, call.end)
+            const place = placeIn(fact, code.within ?? { start: call.start, end: call.end })
+            return {
+              ...finding(fact, text),
+              ...place,
+              message: `what ${excerpt(host)} answers is executed: ${excerpt(text)}`,
+            }
+          }),
+      )
+      if (read.length > 0) return read.slice(0, MAX_FINDINGS)
+      return firstOf(fact.code, codeRunsDownload)
+        .slice(0, 1)
+        .map((code) => finding(fact, code.text))
+    })
 
 const finding = (fact: Fact, text: string): Finding => ({
   pointer: fact.pointer,

@@ -5,7 +5,8 @@ import type { TextRange } from '../shell.ts'
 
 /**
  * What a rule found. `matched` is the fact itself, without its place; two findings with the same one are one fact.
- * `range` is the part of the value at the pointer, left out where the value does not show it.
+ * `range` is the part of the value at the pointer, null where the value does not show it; a rule that leaves it out
+ * means the matched text, or else the whole value.
  */
 export type Finding = {
   pointer: string
@@ -53,7 +54,7 @@ export function runRule(rule: Rule, view: PackageView): Violation[] {
   const violations: Violation[] = []
   const findings = rule.check(view).sort((a, b) => weight(b) - weight(a))
   for (const finding of findings) {
-    const violation = violationOf(rule, finding)
+    const violation = violationOf(rule, finding, rangeOf(finding, view))
     const key = `${violation.pointer} ${violation.fingerprint}`
     if (seen.has(key)) continue
     seen.add(key)
@@ -66,7 +67,16 @@ export function runRule(rule: Rule, view: PackageView): Violation[] {
 const GRADE = { low: 0, medium: 1, high: 2, critical: 3 } as const
 const weight = ({ severity, confidence }: Finding): number => GRADE[severity] * 4 + GRADE[confidence]
 
-function violationOf(rule: Rule, finding: Finding): Violation {
+function rangeOf({ range, pointer, matched }: Finding, { facts }: PackageView): TextRange | null {
+  if (range !== undefined) return range
+  const fact = facts.find((one) => one.pointer === pointer)
+  if (fact === undefined || fact.offset === null) return null
+  const at = matched === '' ? -1 : fact.text.indexOf(matched)
+  const start = fact.offset + Math.max(at, 0)
+  return { start, end: at === -1 ? fact.offset + fact.text.length : start + matched.length }
+}
+
+function violationOf(rule: Rule, finding: Finding, range: TextRange | null): Violation {
   const matched = finding.matched.replace(/\s+/g, ' ').trim()
   return {
     rule_id: rule.id,
@@ -77,7 +87,7 @@ function violationOf(rule: Rule, finding: Finding): Violation {
     message: finding.message.slice(0, 500),
     remediation: rule.remediation,
     fingerprint: createHash('sha256').update(`${rule.id}\n${matched}`).digest('hex'),
-    ...(finding.range == null ? {} : { range: finding.range }),
+    ...(range === null ? {} : { range }),
     ...(finding.flow === undefined ? {} : { flow: finding.flow }),
   }
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { RULESET } from '../rules/index.ts'
-import { figuresOf, quantile, silencePairs } from './figures.ts'
+import { criticalExamples, figuresOf, quantile, reliabilityOf, silencePairs } from './figures.ts'
 import { type Judged, judgeAll } from './labelled-items.ts'
 import { shareText } from './wilson.ts'
 
@@ -18,6 +18,12 @@ async function evaluate(directory: string): Promise<void> {
     'By source',
     groups(judged, ({ item }) => item.source.repo),
   )
+  const { hits, of } = criticalExamples()
+  console.log(`documentation examples (one command each): critical finding | ${shareText(hits, of)} | <= 5 %\n`)
+  console.log('## Reliability: what share of the packages in a band of risk is malicious or vulnerable\n')
+  for (const { band, mean, hits: risky, of: count } of reliabilityOf(judged))
+    console.log(`risk ${band} | ${mean} on average | ${shareText(risky, count)}`)
+  console.log('')
   const by = (key: 'analysisMs' | 'inferenceMs') => judged.map((one) => one[key]).sort((a, b) => a - b)
   const times = by('analysisMs')
   console.log(

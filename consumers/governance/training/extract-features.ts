@@ -3,7 +3,7 @@ import { FEATURE_NAMES } from '../features.ts'
 import { runRules } from '../judge.ts'
 import type { Sample } from './generate-samples.ts'
 
-/** Reads samples.jsonl and writes one line a sample: family, base, label and the features the analyzer itself draws. */
+/** Reads policy_samples.jsonl and writes one line a sample: family, base, label and the features the analyzer itself draws. */
 function extract(source: string, target: string): number {
   const samples = readFileSync(source, 'utf8')
     .trim()

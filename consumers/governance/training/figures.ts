@@ -1,5 +1,7 @@
 import type { Violation } from '../../../schemas/verdict.ts'
+import { runRules } from '../judge.ts'
 import { REVIEW_THRESHOLD } from '../risk.ts'
+import { EVERYDAY_COMMANDS } from './everyday-commands.ts'
 import type { Judged } from './labelled-items.ts'
 
 /** One line of the table: how many of how many, and what is asked for. */
@@ -73,3 +75,31 @@ function placesOf(judged: readonly Judged[]): boolean[] {
 /** A quantile of sorted milliseconds, as text. */
 export const quantile = (sorted: readonly number[], q: number): string =>
   (sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0).toFixed(3)
+
+const BANDS = [0, 0.1, 0.3, 0.6, 0.9]
+
+/** Packages by their risk: how many of a band are malicious or vulnerable, and the average risk that was said of them. */
+export const reliabilityOf = (judged: readonly Judged[]): { band: string; mean: string; hits: number; of: number }[] =>
+  BANDS.map((from, index) => {
+    const to = BANDS[index + 1] ?? 1.01
+    const group = judged.filter(({ both }) => both >= from && both < to)
+    const hits = group.filter(({ item }) => item.tier === 'malicious' || item.tier === 'vulnerable').length
+    const mean = group.length === 0 ? '-' : (group.reduce((sum, { both }) => sum + both, 0) / group.length).toFixed(2)
+    return { band: `${from} to ${Math.min(to, 1)}`, mean, hits, of: group.length }
+  }).filter(({ of }) => of > 0)
+
+/** Commands as manuals show them, one a package: how many a rule calls critical. */
+export function criticalExamples(): { hits: number; of: number } {
+  const hits = EVERYDAY_COMMANDS.filter((command) =>
+    runRules({
+      apiVersion: 'v1',
+      kind: 'WorkflowPackage',
+      metadata: { name: 'example', version: '1.0.0' },
+      spec: {
+        safety: { mode: 'manual', approval_required: true },
+        handlers: [{ name: 'step', type: 'shell', config: { command } }],
+      },
+    }).violations.some(({ severity }) => severity === 'critical'),
+  ).length
+  return { hits, of: EVERYDAY_COMMANDS.length }
+}

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Wpk } from '../../../schemas/wpk.ts'
 import { BASE_NAMES, packageOf } from './bases.ts'
+import { CODE_FAMILIES } from './families-code.ts'
 import { DATA_FAMILIES } from './families-data.ts'
 import { EXECUTION_FAMILIES } from './families-execution.ts'
 import { SYSTEM_FAMILIES } from './families-system.ts'
@@ -10,7 +11,7 @@ import { randomOf } from './random.ts'
 export type Sample = { id: number; family: string; base: string; risky: boolean; wpk: Wpk }
 
 // A new family goes to the end of its list; every later one then draws other random numbers, which is harmless.
-const FAMILIES = [...DATA_FAMILIES, ...EXECUTION_FAMILIES, ...SYSTEM_FAMILIES]
+const FAMILIES = [...DATA_FAMILIES, ...EXECUTION_FAMILIES, ...SYSTEM_FAMILIES, ...CODE_FAMILIES]
 const PAIRS_PER_FAMILY = 10
 const SEED = 20_250_101
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut
 
-VERSION = "2.0.0"
+VERSION = "2.1.0"
 REVIEW = 0.3
 # The samples are half risky, submissions are not. Four to one keeps an ordinary package well below the threshold.
 BENIGN_WEIGHT = 4.0

@@ -13,7 +13,7 @@ if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
   cp "$here/requirements.txt" "$venv/requirements.txt"
 fi
 
-node --import tsx "$here/generate-samples.ts" "$here/samples.jsonl"
-node --import tsx "$here/extract-features.ts" "$here/samples.jsonl" "$work/features.jsonl"
+node --import tsx "$here/generate-samples.ts" "$here/policy_samples.jsonl"
+node --import tsx "$here/extract-features.ts" "$here/policy_samples.jsonl" "$work/features.jsonl"
 # One thread: sums in another order would give another model file.
-OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$venv/bin/python" "$here/train.py" "$work/features.jsonl" "$here/samples.jsonl" "$here/../model"
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$venv/bin/python" "$here/train.py" "$work/features.jsonl" "$here/policy_samples.jsonl" "$here/../model"

@@ -49,6 +49,13 @@ export function paymentsOf(
 }
 const ON_ACCOUNT = 'on account '
 
+/** What is left of credits after an invoice was paid with them. */
+export const lessPaid = (credits: readonly Credit[], payments: readonly CreditPayment[]): Credit[] =>
+  credits.map((one) => {
+    const { amount, on_account } = payments.find(({ id }) => id === one.id) ?? { amount: 0n, on_account: 0n }
+    return { ...one, left: one.left - (amount - on_account), on_account: one.on_account - on_account }
+  })
+
 /** The payments as an invoice shows them, and what is left to pay. */
 export function creditTexts(
   { total, currency }: Pick<RatedInvoice, 'total' | 'currency'>,

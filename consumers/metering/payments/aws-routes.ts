@@ -1,17 +1,17 @@
 import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../../platform/auth/principal.ts'
-import { execute, row, rows, sqlState, type Tx } from '../../../platform/db.ts'
+import { execute, rows, sqlState, type Tx } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
-import { isUuid } from '../../../platform/uuid.ts'
 import { closed, OrgId } from '../../../schemas/envelope.ts'
 import { HOUR_MS } from './aws-windows.ts'
 import { paymentError } from './errors.ts'
 import { financeRoute } from './finance-route.ts'
 import { ELSEWHERE_LOCK, stripeBills } from './map-stripe-meter.ts'
 import type { AwsDeps } from './send-aws-usage.ts'
+import { windowRoutes } from './window-list.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
 const ProductBody = closed({
@@ -35,11 +35,9 @@ type ProductRow = {
   since: Date
   ends_at: Date | null
 }
-type WindowRow = { id: string; state: string; deadline: Date; window_end: Date }
 
 const WINDOW_COLUMNS = `id, tenant, package, meter, product, license_arn, customer_account, dimension, window_start,
   window_end, quantity::text as quantity, deadline, state, attempts, next_attempt_at, metering_record_id, last_error`
-const WINDOW_STATES = ['pending', 'sent', 'failed', 'expired', 'dry_run']
 
 /** Finance says which usage AWS Marketplace bills, and sees what was sent there. */
 export function awsRoutes(deps: AwsDeps): Route[] {
@@ -99,39 +97,7 @@ export function awsRoutes(deps: AwsDeps): Route[] {
     return { status: 200, headers: nextLink(call.path, call.query, next), body: { mode, products: items, next } }
   }
 
-  async function windows(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query, ['time', 'uuid'])
-    const [state, tenant] = [call.query.get('state'), call.query.get('tenant')]
-    if (state !== null && !WINDOW_STATES.includes(state))
-      throw httpError('parameter_invalid', `\`state\` is one of ${WINDOW_STATES.join(', ')}`)
-    const found = await deps.db.transaction(
-      (tx) =>
-        rows<WindowRow>(
-          tx,
-          `select ${WINDOW_COLUMNS} from metering.aws_windows
-           where (?::text is null or state = ?) and (?::text is null or tenant = ?)
-             ${after ? 'and (window_end, id) < (?::timestamptz, ?::uuid)' : ''}
-           order by window_end desc, id desc limit ?`,
-          [state, state, tenant, tenant, ...(after ?? []), limit + 1],
-        ),
-      { scope: scopeOf(call.principal) },
-    )
-    const { items, next } = page(found, limit, (one) => [one.window_end.toISOString(), one.id])
-    return { status: 200, headers: nextLink(call.path, call.query, next), body: { mode, windows: items, next } }
-  }
-
-  async function retry(call: Call): Promise<Answer> {
-    const id = call.params.id ?? ''
-    const found = isUuid(id)
-      ? await deps.db.transaction(
-          (tx) =>
-            row<WindowRow>(tx, 'select id, state, deadline, window_end from metering.aws_windows where id = ?', [id]),
-          { scope: scopeOf(call.principal) },
-        )
-      : undefined
-    if (!found) throw httpError('not_found', 'no window with this id')
-    if (mode === 'dry_run')
-      throw paymentError('payments_dry_run', 'metering to AWS is off, so nothing can be sent again')
+  const retry = async (id: string): Promise<boolean> => {
     const changed = await deps.allTenants.transaction((tx) =>
       execute(
         tx,
@@ -140,17 +106,25 @@ export function awsRoutes(deps: AwsDeps): Route[] {
         [deps.now(), deps.now(), id, deps.now()],
       ),
     )
-    if (changed === 0)
-      throw paymentError('payment_not_retriable', 'it was sent, is being sent, or AWS would refuse it as too old')
-    return { status: 202, body: { mode, id, state: 'pending' } }
+    return changed === 1
   }
 
   return [
     financeRoute('GET', '/billing/aws/products', 'Usage that AWS Marketplace bills', products),
     financeRoute('POST', '/billing/aws/products', 'Let AWS Marketplace bill a package', write),
     financeRoute('DELETE', '/billing/aws/products/:tenant/:package', 'Let AWS Marketplace bill it no longer', end),
-    financeRoute('GET', '/billing/aws/windows', 'What was sent to AWS Marketplace', windows),
-    financeRoute('POST', '/billing/aws/windows/:id/retry', 'Send a failed window again', retry),
+    ...windowRoutes(deps, {
+      path: '/billing/aws/windows',
+      sentTo: 'AWS Marketplace',
+      table: 'metering.aws_windows',
+      columns: WINDOW_COLUMNS,
+      states: ['pending', 'sent', 'failed', 'expired', 'dry_run'],
+      time: 'window_end',
+      mode,
+      dry: 'metering to AWS is off',
+      notAgain: 'it was sent, is being sent, or AWS would refuse it as too old',
+      retry,
+    }),
   ]
 }
 

@@ -1,5 +1,6 @@
 import { type Db, execute, row } from '../../../platform/db.ts'
 import { STRIPE } from './deps.ts'
+import type { Outcome } from './tell-once.ts'
 
 export type NoteKey = { tenant: string; credit_note_id: string }
 export type Action = 'credit_note' | 'void'
@@ -72,14 +73,6 @@ export async function beginNote(db: Db, { tenant, credit_note_id }: NoteKey, now
     ),
   )
   return begun ?? null
-}
-
-export type Outcome = {
-  state: 'sent' | 'pending' | 'failed'
-  externalId: string | null
-  code: string | null
-  nextAttemptAt: Date
-  newKey: boolean
 }
 
 /** Records what became of a try, unless another process has moved on meanwhile. */

@@ -16,10 +16,14 @@ export type PaymentGateway = {
   finalizeInvoice(invoice: string, key: string): Promise<void>
   /** An invoice that is void already stays as it is. */
   voidInvoice(invoice: string, key: string): Promise<void>
+  /** An invoice that was paid by other means: nobody is asked for it any more. One that is paid already stays as it is. */
+  markPaid(invoice: string, key: string): Promise<void>
   /** Takes `amount` (the provider's units) off a final invoice; of a paid one it is put to the customer's credit. */
   creditNote(of: { invoice: string; amount: bigint; ref: string }, attempt: Attempt): Promise<string>
   /** `duplicate`: the provider has this identifier already, so the usage was delivered before. */
   sendMeterEvent(event: MeterEvent, key: string): Promise<'accepted' | 'duplicate'>
+  /** What a meter found wrong with usage it had taken: the event that a notice names. */
+  meterErrors(event: string): Promise<MeterErrors>
 }
 export type Attempt = { key: string; look: boolean }
 export type DraftInvoice = {
@@ -38,6 +42,18 @@ export type InvoiceItem = { ref: string; description: string; amount: bigint; cu
 /** Usage of one meter at one time; `identifier` (at most 100 characters) names the fact, however often it is sent. */
 export type MeterEvent = { name: string; customer: string; value: string; at: Date; identifier: string }
 
+/** Errors of usage that was taken, over a stretch of time: how many of each code, and identifiers of some. */
+export type MeterErrors = {
+  /** The provider's id of the meter; null where the usage named none that there is. */
+  meter: string | null
+  from: Date
+  to: Date
+  errors: number
+  codes: readonly { code: string; errors: number; identifiers: readonly string[] }[]
+}
+
+/** That usage was refused after it was taken; the event itself has to be asked for. */
+export type MeterNotice = { id: string; about: 'meter' }
 /** What a provider said has happened to an invoice of ours. */
 export type PaymentFact = {
   id: string

@@ -1,5 +1,6 @@
 import type { Metrics } from '../../../platform/metrics.ts'
 import type { PaymentDeps } from './deps.ts'
+import { countMeterErrors } from './meter-errors.ts'
 import { countWindows, nearestLoss } from './meter-sends.ts'
 import { OLDEST_MS } from './meter-windows.ts'
 
@@ -18,7 +19,12 @@ export function measureMeters(
           'atom_stripe_meter_seconds_until_loss',
           'Seconds until the oldest usage that a meter of Stripe may not have got can no longer be told; 3024000 without any',
         )
+  const errors = metrics.gauge(
+    'atom_stripe_meter_errors',
+    'Reports of usage that meters of Stripe refused after they had taken it, which nobody has settled',
+  )
   return async () => {
+    errors.set(await countMeterErrors(allTenants))
     windows.reset()
     for (const { state, n } of await countWindows(allTenants)) windows.set({ state }, n)
     const loss = await nearestLoss(allTenants)

@@ -8,6 +8,7 @@ export type WindowSend = WindowKey & {
   value: string
   attempts: number
   key_generation: number
+  identifier_no: number
   /** Since when a try before this one may have been taken. */
   unsure_before: Date | null
 }
@@ -52,7 +53,7 @@ export async function beginWindow(db: Db, { tenant, id }: WindowKey, now: Date):
        from metering.stripe_meter_windows b
        where w.tenant = ? and w.id = ? and w.state = 'pending' and w.next_attempt_at <= ?
          and b.tenant = w.tenant and b.id = w.id and b.attempts = w.attempts
-       returning w.tenant, w.id, w.event_name, w.at, w.value::text as value, w.attempts, w.key_generation,
+       returning w.tenant, w.id, w.event_name, w.at, w.value::text as value, w.attempts, w.key_generation, w.identifier_no,
          b.unsure_since as unsure_before`,
       [now, now, tenant, id, now],
     ),

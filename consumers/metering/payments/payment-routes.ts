@@ -6,6 +6,7 @@ import type { Answer, Call, Route } from '../../../platform/http/route.ts'
 import { isUuid } from '../../../platform/uuid.ts'
 import { modeOf, type PaymentDeps } from './deps.ts'
 import { paymentError } from './errors.ts'
+import { retryPaid } from './paid-sends.ts'
 import { retrySend } from './sends.ts'
 import { webhookRoute } from './webhook-route.ts'
 
@@ -23,14 +24,18 @@ type PaymentRow = {
   external_id: string | null
   rounding: string
   payment_state: string | null
+  /** How far telling of its payment by hand has come; null where there is nothing to tell. */
+  paid_told: string | null
+  paid_told_error: string | null
   created_at: Date
   would_send?: object | null
 }
 const COLUMNS = `s.tenant, s.invoice_id, i.number, i.period, s.sink, s.state, s.step, s.attempts, s.next_attempt_at,
-  s.last_error, s.external_id, trim_scale(s.rounding)::text as rounding, p.state as payment_state, s.created_at`
+  s.last_error, s.external_id, d.state as paid_told, d.last_error as paid_told_error, trim_scale(s.rounding)::text as rounding, p.state as payment_state, s.created_at`
 const TABLES = `metering.payment_sends s
   join metering.invoices i on i.tenant = s.tenant and i.id = s.invoice_id
-  left join metering.payment_states p on p.tenant = s.tenant and p.invoice_id = s.invoice_id and p.sink = s.sink`
+  left join metering.payment_states p on p.tenant = s.tenant and p.invoice_id = s.invoice_id and p.sink = s.sink
+  left join metering.paid_sends d on d.tenant = s.tenant and d.invoice_id = s.invoice_id and d.sink = s.sink`
 
 const FILTERS = {
   tenant: { column: 's.tenant', allowed: null },
@@ -84,7 +89,9 @@ export function paymentRoutes(deps: PaymentDeps): Route[] {
     const { tenant, invoice_id } = await find(call)
     if (modeOf(deps) === 'dry_run')
       throw paymentError('payments_dry_run', 'without STRIPE_KEY nothing is sent, so nothing can be sent again')
-    const sendsAgain = await retrySend(deps.allTenants, { tenant, invoice_id }, deps.now())
+    const key = { tenant, invoice_id }
+    const sendsAgain =
+      (await retrySend(deps.allTenants, key, deps.now())) || (await retryPaid(deps.allTenants, key, deps.now()))
     if (!sendsAgain)
       throw paymentError('payment_not_retriable', 'it was sent, or is being sent; only failed and dry ones are retried')
     deps.log.info('an invoice is to be sent again', { tenant, invoice_id, by: call.principal.subject })

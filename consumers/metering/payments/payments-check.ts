@@ -2,6 +2,7 @@ import type { HealthCheck } from '../../../platform/http/health.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
 import { modeOf, type PaymentDeps } from './deps.ts'
 import { countWindows } from './meter-sends.ts'
+import { countPaid } from './paid-sends.ts'
 import { countSends } from './sends.ts'
 
 /**
@@ -23,8 +24,13 @@ export const paymentsCheck = (deps: Pick<PaymentDeps, 'gateway' | 'allTenants'>)
 /** Measures what the check counts. */
 export function measurePayments(deps: Pick<PaymentDeps, 'allTenants'>, metrics: Metrics): () => Promise<void> {
   const gauge = metrics.gauge('atom_payment_sends', 'Invoices by how far sending them for payment has come', ['state'])
+  const paid = metrics.gauge('atom_paid_sends', 'Invoices paid by hand by how far telling who collects has come', [
+    'state',
+  ])
   return async () => {
     gauge.reset()
     for (const { state, n } of await countSends(deps.allTenants)) gauge.set({ state }, n)
+    paid.reset()
+    for (const { state, n } of await countPaid(deps.allTenants)) paid.set({ state }, n)
   }
 }

@@ -1,11 +1,9 @@
 import { decimal, formatDecimal } from '../../../platform/decimal.ts'
-import { messageOf } from '../../../platform/errors.ts'
-import { fault } from '../../../platform/fault.ts'
 import { beginNote, dueNotes, endNote, type NoteSend, planNotes } from './credit-note-sends.ts'
 import type { PaymentDeps } from './deps.ts'
-import { GatewayError, type PaymentGateway } from './gateway.ts'
-import { MOST_ATTEMPTS, retryDelayMs } from './retry-delay.ts'
+import type { PaymentGateway } from './gateway.ts'
 import { stripeAmounts } from './stripe-amounts.ts'
+import { tellOnce } from './tell-once.ts'
 
 const AT_ONCE = 20
 
@@ -29,35 +27,14 @@ export async function sendCreditNotes(deps: PaymentDeps): Promise<number> {
 }
 
 async function tell(deps: PaymentDeps, gateway: PaymentGateway, send: NoteSend): Promise<void> {
-  const now = deps.now()
-  try {
-    const externalId = await take(gateway, send)
-    fault('payments.after-credit')
-    await endNote(
-      deps.allTenants,
-      send,
-      { state: 'sent', externalId, code: null, nextAttemptAt: now, newKey: false },
-      deps.now(),
-    )
-  } catch (error) {
-    const { kind, code, retryAfterMs } =
-      error instanceof GatewayError ? error : { kind: 'retry' as const, code: 'internal', retryAfterMs: 0 }
-    const over = kind === 'permanent' || send.attempts >= MOST_ATTEMPTS
-    const { tenant, credit_note_id, attempts } = send
-    const more = code === 'internal' ? { error: messageOf(error) } : {}
-    deps.log[over ? 'error' : 'warn']('telling of a credit note failed', {
-      ...{ tenant, credit_note_id, attempts, code },
-      ...more,
-    })
-    const nextAttemptAt = new Date(now.getTime() + retryDelayMs(attempts, deps.random(), retryAfterMs))
-    const state = over ? 'failed' : 'pending'
-    await endNote(
-      deps.allTenants,
-      send,
-      { state, externalId: null, code, nextAttemptAt, newKey: kind === 'spent' },
-      now,
-    )
-  }
+  const { tenant, credit_note_id, attempts } = send
+  const told = { what: 'a credit note', attempts, names: { tenant, credit_note_id } }
+  await tellOnce(
+    deps,
+    told,
+    () => take(gateway, send),
+    (outcome, at) => endNote(deps.allTenants, send, outcome, at),
+  )
 }
 
 /** Does it at the provider, or finds that it was done. Returns the provider's id of the note, null for a void. */

@@ -3,6 +3,7 @@ import { fault } from '../../../platform/fault.ts'
 import { groupBy } from '../rating/group-by.ts'
 import type { PaymentDeps } from './deps.ts'
 import { GatewayError, type PaymentGateway } from './gateway.ts'
+import { identifierOf } from './meter-errors.ts'
 import { beginWindow, dueWindows, endWindow, giveUp, type WindowKey, type WindowSend } from './meter-sends.ts'
 import { finishPlan, planTenant, tenantsOf, unplannedMeters } from './meter-store.ts'
 import { HOUR_MS } from './meter-windows.ts'
@@ -79,7 +80,7 @@ async function sendOne(deps: PaymentDeps, gateway: PaymentGateway, send: WindowS
       customer: await customerAt(deps, gateway, send),
       value: send.value,
       at: send.at,
-      identifier: `atom:${send.id}`,
+      identifier: identifierOf(send.id, send.identifier_no),
     }
     // A duplicate was told by a try whose answer was lost.
     await gateway.sendMeterEvent(event, `atom/meter/${send.id}/${send.key_generation}`)

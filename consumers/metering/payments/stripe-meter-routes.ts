@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../../platform/auth/principal.ts'
-import { row, rows, sqlState } from '../../../platform/db.ts'
+import { rows, sqlState } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
@@ -9,12 +9,14 @@ import { parseUtcTime, periodBounds, periodOf } from '../../../platform/utc-time
 import { isUuid } from '../../../platform/uuid.ts'
 import { closed, OrgId, UtcTime } from '../../../schemas/envelope.ts'
 import { modeOf, type PaymentDeps } from './deps.ts'
-import { paymentError } from './errors.ts'
 import { financeRoute } from './finance-route.ts'
 import { endStripeMeter, mapStripeMeter } from './map-stripe-meter.ts'
+import { meterErrorRoutes } from './meter-error-routes.ts'
+import { IDENTIFIER } from './meter-errors.ts'
 import { retryWindow } from './meter-sends.ts'
 import type { StripeMeter } from './meter-store.ts'
 import { HOUR_MS } from './meter-windows.ts'
+import { windowRoutes } from './window-list.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
 const MeterBody = closed({
@@ -27,8 +29,6 @@ const MeterBody = closed({
   since: Type.Optional(UtcTime),
 })
 const COLUMNS = 'id, tenant, package, meter, event_name, since, planned_until, ends_at'
-const WINDOW_STATES = ['pending', 'sent', 'failed', 'too_old', 'dry_run', 'carried']
-type WindowRow = { id: string; state: string; hour: Date }
 
 /** Finance says which usage Stripe bills by meters of its own, and sees what was told to them. */
 export function stripeMeterRoutes(deps: PaymentDeps): Route[] {
@@ -74,52 +74,24 @@ export function stripeMeterRoutes(deps: PaymentDeps): Route[] {
     return { status: 200, headers: nextLink(call.path, call.query, next), body: { mode, meters: items, next } }
   }
 
-  async function windows(call: Call): Promise<Answer> {
-    const { limit, after } = pageRequest(call.query, ['time', 'uuid'])
-    const [state, tenant] = [call.query.get('state'), call.query.get('tenant')]
-    if (state !== null && !WINDOW_STATES.includes(state))
-      throw httpError('parameter_invalid', `\`state\` is one of ${WINDOW_STATES.join(', ')}`)
-    const found = await deps.db.transaction(
-      (tx) =>
-        rows<WindowRow>(
-          tx,
-          `select id, tenant, meter_id, event_name, hour, at, trim_scale(usage)::text as usage, value::text as value, state,
-             'atom:' || id as identifier, attempts, next_attempt_at, last_error
-           from metering.stripe_meter_windows
-           where (?::text is null or state = ?) and (?::text is null or tenant = ?)
-             ${after ? 'and (hour, id) < (?::timestamptz, ?::uuid)' : ''}
-           order by hour desc, id desc limit ?`,
-          [state, state, tenant, tenant, ...(after ?? []), limit + 1],
-        ),
-      { scope: scopeOf(call.principal) },
-    )
-    const { items, next } = page(found, limit, (one) => [one.hour.toISOString(), one.id])
-    return { status: 200, headers: nextLink(call.path, call.query, next), body: { mode, windows: items, next } }
-  }
-
-  async function retry(call: Call): Promise<Answer> {
-    const id = call.params.id ?? ''
-    const found = isUuid(id)
-      ? await deps.db.transaction(
-          (tx) => row<WindowRow>(tx, 'select id from metering.stripe_meter_windows where id = ?', [id]),
-          { scope: scopeOf(call.principal) },
-        )
-      : undefined
-    if (!found) throw httpError('not_found', 'no window with this id')
-    if (mode === 'dry_run')
-      throw paymentError('payments_dry_run', 'without STRIPE_KEY nothing is sent, so nothing can be sent again')
-    if (!(await retryWindow(deps.allTenants, id, deps.now())))
-      throw paymentError('payment_not_retriable', 'it was sent, is being sent, or Stripe would refuse it as too old')
-    deps.log.info('usage is to be told to Stripe again', { window: id, by: call.principal.subject })
-    return { status: 202, body: { mode, id, state: 'pending' } }
-  }
-
   return [
     financeRoute('GET', '/billing/stripe-meters', 'Usage that Stripe bills by meters', list),
     financeRoute('POST', '/billing/stripe-meters', 'Let a meter of Stripe bill usage', write),
     financeRoute('DELETE', '/billing/stripe-meters/:id', 'Let it bill the usage no longer', end),
-    financeRoute('GET', '/billing/stripe-meters/windows', 'What was told to meters of Stripe', windows),
-    financeRoute('POST', '/billing/stripe-meters/windows/:id/retry', 'Tell a failed window again', retry),
+    ...windowRoutes(deps, {
+      path: '/billing/stripe-meters/windows',
+      sentTo: 'meters of Stripe',
+      table: 'metering.stripe_meter_windows',
+      columns: `id, tenant, meter_id, event_name, hour, at, trim_scale(usage)::text as usage, value::text as value, state,
+        ${IDENTIFIER} as identifier, attempts, next_attempt_at, last_error`,
+      states: ['pending', 'sent', 'failed', 'too_old', 'dry_run', 'carried'],
+      time: 'hour',
+      mode,
+      dry: 'without STRIPE_KEY nothing is sent',
+      notAgain: 'it was sent, is being sent, or Stripe would refuse it as too old',
+      retry: (id) => retryWindow(deps.allTenants, id, deps.now()),
+    }),
+    ...meterErrorRoutes(deps),
   ]
 }
 

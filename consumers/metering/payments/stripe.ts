@@ -3,7 +3,9 @@ import {
   type DraftInvoice,
   GatewayError,
   type InvoiceItem,
+  type MeterErrors,
   type MeterEvent,
+  type MeterNotice,
   type PaymentFact,
   type PaymentGateway,
 } from './gateway.ts'
@@ -79,6 +81,11 @@ export function openStripe(secretKey: string, base?: string, timeout = TIMEOUT_M
         if ((await stripe.invoices.retrieve(invoice)).status === 'void') return
         await stripe.invoices.voidInvoice(invoice, {}, { idempotencyKey: key })
       }),
+    markPaid: (invoice, key) =>
+      asked(async () => {
+        if ((await stripe.invoices.retrieve(invoice)).status === 'paid') return
+        await stripe.invoices.pay(invoice, { paid_out_of_band: true }, { idempotencyKey: key })
+      }),
     creditNote: (of, { key, look }) => asked(() => creditNote(of, key, look)),
     sendMeterEvent: (event, key) =>
       asked(async () => {
@@ -90,6 +97,7 @@ export function openStripe(secretKey: string, base?: string, timeout = TIMEOUT_M
           throw error
         }
       }),
+    meterErrors: (event) => asked(async () => errorsOf(await stripe.v2.core.events.retrieve(event))),
   }
 }
 
@@ -103,10 +111,12 @@ export function readStripeWebhook(
   signature: string,
   secrets: readonly string[],
   now: Date,
-): PaymentFact | null {
+): PaymentFact | MeterNotice | null {
+  const { signature: signatures } = Stripe.webhooks
+  if (!signatures) throw new Error('the library cannot check signatures')
   for (const secret of secrets) {
     try {
-      const event = Stripe.webhooks.constructEvent(
+      signatures.verifyHeader(
         Buffer.from(bytes),
         signature,
         secret,
@@ -114,13 +124,38 @@ export function readStripeWebhook(
         undefined,
         now.getTime(),
       )
-      return factOf(event)
+      return toldBy(JSON.parse(Buffer.from(bytes).toString('utf8')))
     } catch (error) {
       if (error instanceof Stripe.errors.StripeSignatureVerificationError) continue
       throw new GatewayError('permanent', 'event_unreadable', { cause: error })
     }
   }
   throw new GatewayError('permanent', 'signature_invalid')
+}
+
+const METER_NOTICES = ['v1.billing.meter.error_report_triggered', 'v1.billing.meter.no_meter_found']
+
+/** Events of version 2 come as notices that name the event; those of version 1 come whole. */
+function toldBy(sent: { object?: unknown; id?: unknown; type?: unknown }): PaymentFact | MeterNotice | null {
+  if (sent.object !== 'v2.core.event') return factOf(sent as Stripe.Event)
+  const ours = /^[A-Za-z0-9_]{1,128}$/.test(String(sent.id)) && METER_NOTICES.some((type) => type === sent.type)
+  return ours ? { id: sent.id as string, about: 'meter' } : null
+}
+
+const MOST_SAMPLES = 1_000
+
+function errorsOf(event: Stripe.V2.Core.Event): MeterErrors {
+  if (!METER_NOTICES.some((type) => type === event.type)) throw new GatewayError('permanent', 'event_unreadable')
+  const { data, related_object } = event as Stripe.Events.V1BillingMeterErrorReportTriggeredEvent
+  const codes = data.reason.error_types.map(({ code, error_count, sample_errors }) => ({
+    code: String(code)
+      .replace(/[^a-z0-9_]/g, '')
+      .slice(0, 64),
+    errors: error_count,
+    identifiers: sample_errors.slice(0, MOST_SAMPLES).map(({ request }) => request.identifier),
+  }))
+  const [from, to] = [new Date(data.validation_start), new Date(data.validation_end)]
+  return { meter: related_object?.id ?? null, from, to, errors: data.reason.error_count, codes }
 }
 
 function factOf(event: Stripe.Event): PaymentFact | null {

@@ -1,5 +1,5 @@
 import { isOperator, scopeOf } from '../../../platform/auth/principal.ts'
-import { rows } from '../../../platform/db.ts'
+import { rows, type Tx } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
@@ -7,8 +7,11 @@ import { type Answer, type Call, everyone, jsonBody, type Route } from '../../..
 import { checked } from '../../../platform/http/validate.ts'
 import type { MeteringDeps } from '../deps.ts'
 import { DecisionBody, decideQuarantine, stateOfDecision } from './decide-quarantine.ts'
+import { type ReleaseOf, releaseFor, undecided, usersOf } from './estimate-release.ts'
 import { type QuarantineUsage, usageUnder } from './usage-under.ts'
 
+/** Tenants that are estimated in one call. */
+const ESTIMATED = 20
 const STATES = ['quarantined', ...Object.values(stateOfDecision)]
 
 type QuarantineRow = {
@@ -78,7 +81,31 @@ export function quarantineRoutes(deps: MeteringDeps): Route[] {
     return { status: 200, body }
   }
 
+  /** Answers for a few tenants at a time: for each its open months are rated twice, in a transaction that is taken back. */
+  async function estimate(call: Call): Promise<Answer> {
+    const { limit: asked, after } = pageRequest(call.query, ['text'])
+    const limit = Math.min(asked, ESTIMATED)
+    const id = call.params.id ?? ''
+    const users = await deps.allTenants.transaction(async (tx) =>
+      usersOf(tx, await undecided(tx, id), after?.[0] ?? '', limit + 1),
+    )
+    const { items, next } = page(users, limit, ({ tenant }) => [tenant])
+    const tenants: ReleaseOf[] = []
+    for (const { tenant } of items) {
+      const one = await takenBack(deps, (tx) => releaseFor(tx, id, tenant, deps.partnerSharePercent, deps.now()))
+      if (one) tenants.push(one)
+    }
+    return { status: 200, headers: nextLink(call.path, call.query, next), body: { id, tenants, next } }
+  }
+
   return [
+    {
+      method: 'GET',
+      path: '/billing/quarantines/:id/estimate',
+      summary: 'What releasing it would bill each tenant; changes nothing',
+      access: { roles: ['reviewer', 'finance'] },
+      handle: estimate,
+    },
     {
       method: 'GET',
       path: '/billing/quarantines',
@@ -94,6 +121,21 @@ export function quarantineRoutes(deps: MeteringDeps): Route[] {
       handle: decide,
     },
   ]
+}
+
+/** Does work whose effects never come to be. */
+async function takenBack<T>({ allTenants }: MeteringDeps, work: (tx: Tx) => Promise<T>): Promise<T> {
+  let done: { result: T } | undefined
+  const undo = new Error('taken back')
+  await allTenants
+    .transaction(async (tx) => {
+      done = { result: await work(tx) }
+      throw undo
+    })
+    .catch((error: unknown) => {
+      if (error !== undo) throw error
+    })
+  return (done as { result: T }).result
 }
 
 /** Who decided and why is between the publisher and the marketplace. */

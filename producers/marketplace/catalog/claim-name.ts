@@ -2,15 +2,17 @@ import { execute, row, type Tx } from '../../../platform/db.ts'
 import { marketplaceError } from '../errors.ts'
 import type { Visibility } from './visibility.ts'
 
+/** `claimed`: the name is new. */
+type Claimed = { visibility: Visibility; claimed: boolean }
 type Claim = { org: string; name: string; visibility: Visibility | undefined; now: Date }
 
 /**
  * Makes the name the organisation's, unless it is another's or looks like one, and returns the visibility of the
  * package: as asked where the name is new. The transaction holds the lock of the name.
  */
-export async function claimName(tx: Tx, { org, name, visibility, now }: Claim): Promise<Visibility> {
+export async function claimName(tx: Tx, { org, name, visibility, now }: Claim): Promise<Claimed> {
   const owned = await visibilityOf(tx, org, name)
-  if (owned) return owned
+  if (owned) return { visibility: owned, claimed: false }
   // Two new names that look alike must not pass each other: one new name at a time. Always the last lock taken.
   await execute(tx, "select pg_advisory_xact_lock(hashtextextended('marketplace.names', 0))")
   await execute(
@@ -23,7 +25,7 @@ export async function claimName(tx: Tx, { org, name, visibility, now }: Claim): 
   const claimed = await visibilityOf(tx, org, name)
   if (!claimed) throw marketplaceError('name_taken', `the name ${name} belongs to another organisation`)
   await refuseAlike(tx, org, name)
-  return claimed
+  return { visibility: claimed, claimed: true }
 }
 
 async function visibilityOf(tx: Tx, org: string, name: string): Promise<Visibility | undefined> {

@@ -1,4 +1,3 @@
-import { canonicalJson } from '../../../platform/canonical-json.ts'
 import { pointerStep } from '../../../platform/document-problem.ts'
 
 /**
@@ -33,7 +32,7 @@ type Pairs = { from: number; to: number }[]
  */
 export function diffDocuments(from: unknown, to: unknown, limits: DiffLimits = DIFF_LIMITS): Diff {
   const changes: Change[] = []
-  const spelling = speller()
+  const number = numbering()
   let truncated = false
   let characters = 0
 
@@ -46,8 +45,7 @@ export function diffDocuments(from: unknown, to: unknown, limits: DiffLimits = D
       changes.push(change)
       return
     }
-    const size =
-      ('from' in change ? spelling(change.from).length : 0) + ('to' in change ? spelling(change.to).length : 0)
+    const size = ('from' in change ? sizeOf(change.from) : 0) + ('to' in change ? sizeOf(change.to) : 0)
     if (characters + size <= limits.characters) {
       characters += size
       changes.push(change)
@@ -59,7 +57,7 @@ export function diffDocuments(from: unknown, to: unknown, limits: DiffLimits = D
 
   function compare(a: unknown, b: unknown, at: Place): void {
     if (changes.length === limits.changes && truncated) return
-    if (spelling(a) === spelling(b)) return
+    if (number(a) === number(b)) return
     if (Array.isArray(a) && Array.isArray(b)) compareLists(a, b, at)
     else if (isObject(a) && isObject(b)) compareObjects(a, b, at)
     else note({ op: 'replace', pointer: at.to, from: a, to: b })
@@ -75,7 +73,7 @@ export function diffDocuments(from: unknown, to: unknown, limits: DiffLimits = D
 
   function compareLists(a: readonly unknown[], b: readonly unknown[], at: Place): void {
     const keyed = pairsByKey(a, b)
-    const pairs = keyed ?? pairsByOrder(a.map(spelling), b.map(spelling))
+    const pairs = keyed ?? pairsByOrder(a.map(number), b.map(number))
     const kept = new Set(pairs.map((pair) => pair.from))
     const met = new Set(pairs.map((pair) => pair.to))
     for (const [i, value] of a.entries())
@@ -102,15 +100,29 @@ const below = (at: Place, from: string | number, to: string | number): Place => 
   to: at.to + pointerStep(to),
 })
 
-/** Equal values have equal spellings; each object is spelled once, however often it is asked for. */
-function speller(): (value: unknown) => string {
-  const known = new WeakMap<object, string>()
-  return (value) => {
-    if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-    const spelled = known.get(value) ?? canonicalJson(value)
-    known.set(value, spelled)
-    return spelled
+const sizeOf = (value: unknown): number => JSON.stringify(value).length
+
+/** Numbers values so that equal ones, and no others, get the same: each is looked at once, however deep it lies. */
+function numbering(): (value: unknown) => number {
+  const numbers = new Map<string, number>()
+  const known = new WeakMap<object, number>()
+
+  function numberOf(value: unknown): number {
+    if (typeof value !== 'object' || value === null) return numbered(JSON.stringify(value))
+    const found = known.get(value) ?? numbered(Array.isArray(value) ? `[${value.map(numberOf)}` : members(value))
+    known.set(value, found)
+    return found
   }
+  const members = (value: object) =>
+    `{${Object.entries(value)
+      .map(([key, member]) => `${JSON.stringify(key)}:${numberOf(member)}`)
+      .sort()}`
+  function numbered(spelling: string): number {
+    const number = numbers.get(spelling) ?? numbers.size
+    numbers.set(spelling, number)
+    return number
+  }
+  return numberOf
 }
 
 /** Pairs of elements that say they are the same by `id` or `name`; null when the lists are not of such elements. */
@@ -140,7 +152,7 @@ function placesByKey(list: readonly unknown[], key: string): Map<string, number>
 }
 
 /** Pairs in the order of both lists: the longest common part, and between its elements place by place. */
-function pairsByOrder(a: readonly string[], b: readonly string[]): Pairs {
+function pairsByOrder(a: readonly number[], b: readonly number[]): Pairs {
   let head = 0
   while (head < a.length && head < b.length && a[head] === b[head]) head += 1
   let tail = 0
@@ -161,7 +173,7 @@ function pairsByOrder(a: readonly string[], b: readonly string[]): Pairs {
   return pairs
 }
 
-function longestCommon(a: readonly string[], b: readonly string[]): Pairs {
+function longestCommon(a: readonly number[], b: readonly number[]): Pairs {
   const width = b.length + 1
   if (a.length * b.length === 0 || a.length * b.length > MAX_PAIRS) return []
   const lengths = new Uint32Array((a.length + 1) * width)

@@ -6,11 +6,11 @@ import { httpError } from '../../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
 import { closed } from '../../../schemas/envelope.ts'
-import { topics } from '../../../schemas/topics.ts'
+import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 import { WPK_NAME } from '../../../schemas/wpk.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { actorOf } from '../review/reviewable.ts'
-import { Visibility } from './visibility.ts'
+import { tellVisibility, Visibility } from './visibility.ts'
 
 const VisibilityBody = closed({ visibility: Visibility })
 const ReaderBody = closed({ reader: Type.String({ minLength: 1, maxLength: 128 }) })
@@ -22,7 +22,7 @@ const AllowanceBody = closed({
 const MAX_READERS = 1_000
 
 /** What the owner of a package name decides of it, and what an operator allows. Each may be said twice. */
-export function nameRoutes(deps: Pick<MarketplaceDeps, 'db' | 'now'>): Route[] {
+export function nameRoutes(deps: Pick<MarketplaceDeps, 'db' | 'now' | 'wake'>): Route[] {
   const asOwner = (call: Call, act: (tx: Tx, name: string, org: string) => Promise<Answer>) => {
     const name = call.params.name ?? ''
     const { org } = call.principal
@@ -32,20 +32,23 @@ export function nameRoutes(deps: Pick<MarketplaceDeps, 'db' | 'now'>): Route[] {
         return act(tx, name, org)
       },
       // Uploads of the name store its visibility beside it and hold the same lock.
-      { scope: scopeOf(call.principal), locks: [keyLock(topics.wpk, name)] },
+      { scope: scopeOf(call.principal), locks: [keyLock(wpkVisibilityChanged.topic, name)] },
     )
   }
 
-  const setVisibility = (call: Call) => {
+  const setVisibility = async (call: Call) => {
     const { visibility } = checked(VisibilityBody, jsonBody(call))
-    return asOwner(call, async (tx, name, org) => {
-      await execute(tx, 'update marketplace.names set visibility = ? where name = ? and org = ?', [
-        visibility,
-        name,
-        org,
-      ])
+    const answer = await asOwner(call, async (tx, name, org) => {
+      const changed = await execute(
+        tx,
+        'update marketplace.names set visibility = ? where name = ? and org = ? and visibility <> ?',
+        [visibility, name, org, visibility],
+      )
+      if (changed > 0) await tellVisibility(tx, { org, name, visibility }, { call, now: deps.now() })
       return { status: 200, body: { name, visibility } }
     })
+    deps.wake()
+    return answer
   }
 
   const readers = (call: Call) =>

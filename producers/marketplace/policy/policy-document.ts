@@ -6,6 +6,7 @@ import { Confidence } from '../../../schemas/verdict.ts'
 
 const AllowOrReview = Type.Union([Type.Literal('allow'), Type.Literal('review')])
 const Review = Type.Literal('review')
+const RuleId = Type.String({ pattern: '^WPK-P[1-6]-[0-9]{3}$' })
 
 /** What the machine does by itself and what a person decides. The conditions that no version may relax are constants. */
 export const PolicyDocument = closed({
@@ -17,7 +18,7 @@ export const PolicyDocument = closed({
     by_severity: closed({ low: AllowOrReview, medium: AllowOrReview, high: AllowOrReview, critical: Review }),
     /** Stronger than the severity. `reject` is done by the machine; below `min_confidence` it asks for a review. */
     by_rule: Type.Record(
-      Type.String({ pattern: '^WPK-P[1-6]-[0-9]{3}$' }),
+      RuleId,
       closed({ action: Type.Union([Review, Type.Literal('reject')]), min_confidence: Confidence }),
       { additionalProperties: false },
     ),
@@ -31,7 +32,12 @@ export const PolicyDocument = closed({
     new_capability: AllowOrReview,
     analysis_incomplete: Review,
   }),
-  approvals: closed({ needed: Type.Literal(1), needed_for_critical: Type.Literal(2) }),
+  approvals: closed({
+    needed: Type.Literal(1),
+    needed_for_critical: Type.Literal(2),
+    /** Rules whose finding one person answers by looking: that a package runs without asking anybody asks for just that. */
+    one_is_enough_for: Type.Array(RuleId, { uniqueItems: true }),
+  }),
   overrides: closed({ longest_days: Type.Integer({ minimum: 1, maximum: 730 }) }),
 })
 export type PolicyDocument = Static<typeof PolicyDocument>

@@ -37,8 +37,9 @@ export async function keepRecord(deps: RecordDeps): Promise<number> {
         await noteOutage(deps.db, error.cause, deps.now())
         throw error.cause
       })
-    recorded += now
     if (now === 0) return recorded
+    recorded += now
+    fault('record.after-commit')
   }
 }
 
@@ -169,7 +170,11 @@ async function decided(tx: Tx, { org, subject }: Change): Promise<Omit<Attested,
   const found = (await row<Judged & Decided>(
     tx,
     `select ${JUDGED}, d.decision, d.approver, d.approver_kind, d.justification, d.before_sha256, d.after_sha256,
-       d.decided_at
+       d.decided_at, d.policy_version,
+       (select coalesce(json_agg(json_build_object('fingerprint', o.fingerprint, 'owner', o.owner, 'reason', o.reason,
+          'expires_at', to_char(o.expires_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) order by o.fingerprint), '[]')
+        from marketplace.overrides o where o.org = d.org and o.version_id = d.version_id
+          and d.decision = 'approve' and o.confirmed_at is not null) as accepted
      from marketplace.decisions d join marketplace.versions v on v.org = d.org and v.id = d.version_id
      where d.org = ? and d.id = ?`,
     [org, subject],

@@ -1,6 +1,7 @@
 import { keyLock, publish } from '../../../platform/bus/outbox.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { type Db, execute, row, type Tx } from '../../../platform/db.ts'
+import { fault } from '../../../platform/fault.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { SOURCE } from '../deps.ts'
 import type { VersionRow } from '../version-row.ts'
@@ -19,6 +20,7 @@ export async function waitsForKey(tx: Tx, { org, id }: Pick<VersionRow, 'org' | 
     'update marketplace.versions set waits_since = ? where org = ? and id = ? and published_at is null',
     [now, org, id],
   )
+  fault('waiting.after-hold')
   return true
 }
 
@@ -49,6 +51,7 @@ async function publishOne(tx: Tx, { org, id }: { org: string; id: string }, at: 
   )
   // Another process was faster.
   if (!version) return 0
+  fault('waiting.after-version')
   const decided = await row<{ approver: string }>(
     tx,
     `select approver from marketplace.decisions where org = ? and version_id = ? and decision = 'approve'
@@ -57,5 +60,6 @@ async function publishOne(tx: Tx, { org, id }: { org: string; id: string }, at: 
   )
   const data = { id, org, ...version, published_at: at.toISOString(), approver: decided?.approver ?? SOURCE }
   await publish(tx, wpkPublished, [wpkPublished.create(data, { source: SOURCE, now: at, subject: version.name })])
+  fault('waiting.before-commit')
   return 1
 }

@@ -15,6 +15,10 @@ export type Decided = {
   before_sha256: string
   after_sha256: string
   decided_at: Date
+  /** The publishing policy it was made under; null for decisions older than its versions. */
+  policy_version: number | null
+  /** Findings that the approval accepted for later versions. */
+  accepted: { fingerprint: string; owner: string; reason: string; expires_at: string }[]
 }
 
 /** The analyzer's verdict as an in-toto statement about the package's bytes. */
@@ -32,6 +36,8 @@ export const decisionStatement = (judged: Judged, decided: Decided): string =>
     before: decided.before_sha256,
     after: decided.after_sha256,
     decided_at: decided.decided_at.toISOString(),
+    ...(decided.policy_version === null ? {} : { policy_version: decided.policy_version }),
+    ...(decided.accepted.length === 0 ? {} : { accepted: decided.accepted }),
     verdict: madeWith(judged),
   })
 

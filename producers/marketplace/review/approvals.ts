@@ -1,12 +1,18 @@
 import { rows, type Tx } from '../../../platform/db.ts'
-import { currentPolicy } from '../policy/policy-document.ts'
+import { currentPolicy, type PolicyDocument } from '../policy/policy-document.ts'
 import type { VersionRow } from '../version-row.ts'
 
 /** Who approved a version so far, oldest first, and how many different people have to. */
 export type Approvals = { by: readonly string[]; needed: number }
 
-export const needsTwo = ({ verdict }: Pick<VersionRow, 'verdict'>): boolean =>
-  verdict?.violations.some(({ severity }) => severity === 'critical') ?? false
+/** How many people a version takes by its findings. */
+export function neededFor({ verdict }: Pick<VersionRow, 'verdict'>, policy: PolicyDocument = currentPolicy): number {
+  const { needed, needed_for_critical, one_is_enough_for } = policy.approvals
+  const grave = verdict?.violations.some(
+    ({ severity, rule_id }) => severity === 'critical' && !one_is_enough_for.includes(rule_id),
+  )
+  return grave ? needed_for_critical : needed
+}
 
 /** Approvals of these versions, by id. An approval that was one too few stands in the record as `endorse`. */
 export async function approvalsOf(tx: Tx, versions: readonly VersionRow[]): Promise<Map<string, Approvals>> {
@@ -20,8 +26,8 @@ export async function approvalsOf(tx: Tx, versions: readonly VersionRow[]): Prom
   return new Map(
     versions.map((version) => {
       const by = endorsed.filter(({ version_id }) => version_id === version.id).map(({ approver }) => approver)
-      const { needed, needed_for_critical } = currentPolicy.approvals
-      return [version.id, { by, needed: needsTwo(version) ? needed_for_critical : needed }]
+      // Who asked for more than the findings do waits for one more all the same.
+      return [version.id, { by, needed: Math.max(neededFor(version), by.length > 0 ? by.length + 1 : 0) }]
     }),
   )
 }

@@ -3,6 +3,7 @@ import { scopeOf } from '../../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../../platform/bus/outbox.ts'
 import { execute, type Tx } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
+import { httpError } from '../../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
 import { closed } from '../../../schemas/envelope.ts'
@@ -15,22 +16,28 @@ import { signerFault } from '../signers.ts'
 import { findVersion, recordSha256, type VersionRow } from '../version-row.ts'
 import { type Approvals, approvalsOf } from './approvals.ts'
 import { recordDecision } from './decisions.ts'
+import { justificationOf } from './justification.ts'
+import { Acceptance, acceptFindings, confirmFindings } from './overrides.ts'
 import { actorOf, requireOpen } from './reviewable.ts'
 
 const ReviewBody = closed({
   decision: ReviewDecision,
-  justification: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }),
+  justification: Type.Optional(Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' })),
+  /** A reason of GET /reviews/templates; the justification is added to it. */
+  template: Type.Optional(Type.String({ maxLength: 64 })),
+  /** Findings that shall not hold the next version. */
+  accept: Type.Optional(Type.Array(Acceptance, { maxItems: 50 })),
 })
-type Review = Static<typeof ReviewBody>
+type Review = Static<typeof ReviewBody> & { justification: string }
 type Made = { tx: Tx; call: Call; version: VersionRow; review: Review; now: Date }
 
 /** POST /wpk/review/{id}: one decision a version; one with a critical finding is approved by two people. */
 export function decideRoute(deps: MarketplaceDeps): Route {
   async function handle(call: Call): Promise<Answer> {
-    const review = checked(ReviewBody, jsonBody(call))
+    const given = checked(ReviewBody, jsonBody(call))
     const scope = scopeOf(call.principal)
     const { name } = await deps.db.transaction((tx) => findVersion(tx, call.params.id ?? ''), { scope })
-    const answer = await deps.db.transaction((tx) => decide(tx, call, review), {
+    const answer = await deps.db.transaction((tx) => decide(tx, call, given), {
       scope,
       locks: [keyLock(wpkReviewed.topic, name)],
     })
@@ -39,14 +46,20 @@ export function decideRoute(deps: MarketplaceDeps): Route {
     return answer
   }
 
-  async function decide(tx: Tx, call: Call, review: Review): Promise<Answer> {
+  async function decide(tx: Tx, call: Call, given: Static<typeof ReviewBody>): Promise<Answer> {
     const now = deps.now()
     const version = await findVersion(tx, call.params.id ?? '', 'for update')
+    const review = { ...given, justification: justificationOf(given, version) }
+    if (given.accept && given.decision !== 'approve') throw acceptedWithout(given.decision)
     const me = actorOf(call.principal)
-    const { by, needed } = (await approvalsOf(tx, [version])).get(version.id) as Approvals
+    const { by, needed: byFindings } = (await approvalsOf(tx, [version])).get(version.id) as Approvals
+    // To accept a critical finding for later versions always takes two, whatever this version takes.
+    const needed = acceptsCritical(version, given.accept) ? currentPolicy.approvals.needed_for_critical : byFindings
     // Said twice, an approval counts once, also when somebody else holds the item by now.
-    if (review.decision === 'approve' && version.status === 'in_review' && by.includes(me))
+    if (review.decision === 'approve' && version.status === 'in_review' && by.includes(me)) {
+      await acceptFindings(tx, version, given.accept ?? [], me, now)
       return endorsed(version, by.length, needed)
+    }
     requireOpen(version, call.principal, now)
     const made: Made = { tx, call, version, review, now }
     if (review.decision !== 'approve') return settle(made, [])
@@ -54,7 +67,11 @@ export function decideRoute(deps: MarketplaceDeps): Route {
     if (revoked !== null) throw marketplaceError('signer_revoked', revoked)
     if (version.publisher_suspended)
       throw marketplaceError('publisher_suspended', 'nothing of a suspended organisation is published')
-    if (by.length + 1 >= needed) return settle(made, [...by, me])
+    await acceptFindings(tx, version, given.accept ?? [], me, now)
+    if (by.length + 1 >= needed) {
+      await confirmFindings(tx, version, given.accept ?? [], me, now)
+      return settle(made, [...by, me])
+    }
     await endorse(made)
     return endorsed(version, by.length + 1, needed)
   }
@@ -68,6 +85,16 @@ export function decideRoute(deps: MarketplaceDeps): Route {
   }
 }
 
+const acceptsCritical = ({ verdict }: VersionRow, accept: readonly Acceptance[] = []): boolean =>
+  verdict?.violations.some(
+    ({ severity, fingerprint }) => severity === 'critical' && accept.some((one) => one.fingerprint === fingerprint),
+  ) ?? false
+
+const acceptedWithout = (decision: string) =>
+  httpError('body_malformed', `/accept goes with approve, not with ${decision}`, {
+    errors: [{ pointer: '/accept', code: 'only_with_approve', detail: 'goes with `approve` only' }],
+  })
+
 const endorsed = ({ id, status }: VersionRow, approvals: number, needed: number): Answer => ({
   status: 202,
   body: { id, status, approvals, needed },
@@ -76,10 +103,10 @@ const endorsed = ({ id, status }: VersionRow, approvals: number, needed: number)
 /** An approval that is one too few: recorded, and the item is free for a second person. */
 async function endorse({ tx, call, version, review, now }: Made): Promise<void> {
   const unchanged = recordSha256(version)
-  const { justification } = review
+  const { justification, template = null } = review
   const approver = actorOf(call.principal)
   await recordDecision(tx, {
-    ...{ version, decision: 'endorse', approver, kind: 'person', justification, now },
+    ...{ version, decision: 'endorse', approver, kind: 'person', justification, template, now },
     ...{ before: unchanged, after: unchanged },
   })
   await execute(
@@ -91,7 +118,7 @@ async function endorse({ tx, call, version, review, now }: Made): Promise<void> 
 
 /** Carries the decision out: state, record and event. `approvals` are all who approved, the caller last. */
 async function settle({ tx, call, version, review, now }: Made, approvals: string[]): Promise<Answer> {
-  const { decision, justification } = review
+  const { decision, justification, template = null } = review
   const status = statusOfDecision[decision]
   const before = recordSha256(version)
   const after = recordSha256({ ...version, status, reason: justification })
@@ -103,7 +130,7 @@ async function settle({ tx, call, version, review, now }: Made, approvals: strin
     [status, justification, approver, version.org, version.id],
   )
   fault('review.after-version')
-  await recordDecision(tx, { version, decision, approver, kind: 'person', justification, before, after, now })
+  await recordDecision(tx, { version, decision, approver, kind: 'person', justification, template, before, after, now })
   fault('review.after-decision')
   const { id, org, name, digest } = version
   const policy_version = currentPolicy.version

@@ -2,7 +2,7 @@
 
 from ._error import AtomError
 from ._invoice import get_invoice
-from ._listing import list_marketplace
+from ._listing import list_marketplace, resolve_wpk
 from ._options import CallOptions, Runtime
 from ._proof import verify_inclusion
 from ._publish import publish_wpk
@@ -21,6 +21,7 @@ __all__ = [
     "list_marketplace",
     "publish_wpk",
     "report_usage",
+    "resolve_wpk",
     "verify_inclusion",
     "verify_webhook",
     "wait_for_status",

@@ -43,3 +43,23 @@ def list_marketplace(
             detail = "The service gave the same page cursor twice; stopping rather than listing forever"
             raise AtomError("cursor_loop", "Listing does not end", detail=detail)
         cursor = following
+
+
+def resolve_wpk(
+    name: str,
+    range: str = "*",
+    *,
+    token: Optional[str] = None,
+    base_url: Optional[str] = None,
+    options: Optional[CallOptions] = None,
+) -> Dict[str, Any]:
+    """The best published version of a package for a range ("^1.2.0"; without one, any release).
+
+    Raises AtomError 404 `no_version_fits` when there is none, and `not_found` when the caller sees no package of this
+    name.
+    """
+    query = {"name": name, "range": range}
+    answer: Dict[str, Any] = request(
+        "market", "GET", "/wpk/resolve", query=query, token=token, base_url=base_url, options=options
+    )
+    return answer

@@ -3,16 +3,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 from typing import Any, Dict, Optional, Tuple
 
 from ._error import AtomError
 
-# Object identifiers as they stand in a DER SubjectPublicKeyInfo: rsaEncryption and id-ecPublicKey.
+# Object identifiers as they stand in a DER SubjectPublicKeyInfo: rsaEncryption, id-ecPublicKey and id-Ed25519.
 RSA_OID = bytes.fromhex("06092a864886f70d010101")
 EC_OID = bytes.fromhex("06072a8648ce3d0201")
+ED25519_OID = bytes.fromhex("06032b6570")
 OPENSSL_TIMEOUT = 30
 
 
@@ -36,7 +39,7 @@ def signature_for(path: str, content: bytes, key_path: Optional[str]) -> Dict[st
         detail=(
             "%s has no signature. Three ways to give one: put a Sigstore bundle at %s.sigstore.json "
             "(cosign sign-blob --bundle), or a detached base64 signature at %s.sig (cosign sign-blob "
-            "--output-signature), or name a PEM private key (ECDSA P-256 or RSA) in ATOM_SIGNING_KEY" % (path, path, path)
+            "--output-signature), or name a PEM private key (ECDSA P-256, RSA or Ed25519) in ATOM_SIGNING_KEY" % (path, path, path)
         ),
     )
 
@@ -60,7 +63,7 @@ def _sign_with(key_path: str, content: bytes) -> Dict[str, Any]:
 def sign_with_cryptography(key_path: str, pem: bytes, content: bytes) -> Tuple[bytes, bytes]:
     """(signature, DER SPKI) by the `cryptography` package."""
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
     try:
         key = serialization.load_pem_private_key(pem, password=None)
@@ -70,8 +73,10 @@ def sign_with_cryptography(key_path: str, pem: bytes, content: bytes) -> Tuple[b
         signature = key.sign(content, ec.ECDSA(hashes.SHA256()))
     elif isinstance(key, rsa.RSAPrivateKey):
         signature = key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
+        signature = key.sign(content)
     else:
-        raise _unusable(key_path, "a key of this type cannot be verified; use ECDSA P-256 or RSA")
+        raise _unusable(key_path, "a key of this type cannot be verified; use ECDSA P-256, RSA or Ed25519")
     encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return signature, key.public_key().public_bytes(encoding, form)
 
@@ -83,11 +88,23 @@ def sign_with_openssl(key_path: str, content: bytes) -> Tuple[bytes, bytes]:
         raise _unusable(key_path, "signing needs the Python package cryptography or the openssl program; neither is here")
     spki = _openssl(key_path, [program, "pkey", "-in", key_path, "-pubout", "-outform", "DER", "-passin", "pass:"])
     # The algorithm follows two length headers of at most four bytes each.
+    if ED25519_OID in spki[:24]:
+        return _sign_ed25519(program, key_path, content), spki
     if RSA_OID not in spki[:24] and EC_OID not in spki[:24]:
-        raise _unusable(key_path, "a key of this type cannot be verified; use ECDSA P-256 or RSA")
+        raise _unusable(key_path, "a key of this type cannot be verified; use ECDSA P-256, RSA or Ed25519")
     # An empty -passin, else an encrypted key would wait for a passphrase at the terminal.
     command = [program, "dgst", "-sha256", "-sign", key_path, "-passin", "pass:"]
     return _openssl(key_path, command, content), spki
+
+
+def _sign_ed25519(program: str, key_path: str, content: bytes) -> bytes:
+    # It signs what it reads in one piece and wants to know the size first, which only a file has.
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "content")
+        with open(path, "wb") as file:
+            file.write(content)
+        command = [program, "pkeyutl", "-sign", "-rawin", "-in", path, "-inkey", key_path, "-passin", "pass:"]
+        return _openssl(key_path, command)
 
 
 def _openssl(key_path: str, command: "list[str]", content: bytes = b"") -> bytes:

@@ -17,6 +17,7 @@ import { wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
 import { wpkYanked } from '../../../schemas/events/wpk.yanked.ts'
+import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 import { freshDatabase, type TestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -117,6 +118,19 @@ describe('consumers/analytics: projections', () => {
         ['maybe', 'changes_requested'],
         ['no', 'rejected'],
       ])
+    })
+
+    it('know which packages are private, versions that come later included', async () => {
+      const of = { name: 'in-house' }
+      await happen(wpkSubmitted, { ...of, id: '0192f6a0-0000-7000-8000-000000000021' })
+      await happen(wpkSubmitted, { name: 'another', id: '0192f6a0-0000-7000-8000-000000000022' })
+      await happen(wpkVisibilityChanged, { ...of, visibility: 'private' })
+      await happen(wpkSubmitted, { ...of, id: '0192f6a0-0000-7000-8000-000000000023', version: '2.0.0' })
+      const seen = async () =>
+        (await packages()).map(({ name, version, visibility }) => `${name} ${version} ${visibility}`).sort()
+      expect(await seen()).to.deep.equal(['another 1.0.0 public', 'in-house 1.0.0 private', 'in-house 2.0.0 private'])
+      await happen(wpkVisibilityChanged, { ...of, visibility: 'public' })
+      expect((await seen()).filter((one) => one.endsWith('private'))).to.deep.equal([])
     })
 
     it('follow a version that is taken back, and keep when it was published', async () => {

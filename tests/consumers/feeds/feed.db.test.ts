@@ -8,8 +8,10 @@ import { creditNoteIssued } from '../../../schemas/events/credit_note.issued.ts'
 import { invoiceIssued } from '../../../schemas/events/invoice.issued.ts'
 import { invoiceUpdated } from '../../../schemas/events/invoice.updated.ts'
 import { wpkBlocked } from '../../../schemas/events/wpk.blocked.ts'
+import { wpkDeprecated } from '../../../schemas/events/wpk.deprecated.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
+import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 import { eventTypes } from '../../../schemas/index.ts'
 import { gate } from '../../support/eventually.ts'
 import { holds } from '../../support/property.ts'
@@ -55,6 +57,20 @@ describe('consumers/feeds: the feed', () => {
     expect(ids(acme)).to.have.members([published.id, blocked.id, invoice.id, note.id])
     const operator = await read(world.tokens.finance, `cursor=${from.demo}`)
     expect(ids(operator)).to.have.members([submitted.id, published.id, blocked.id, invoice.id, note.id])
+  })
+
+  it('tells the publisher alone of a private package, also what everybody saw, until it is public again', async () => {
+    const seen = async () => ids(await read(world.tokens.acme, `cursor=${from.acme}`))
+    const mine = { name: 'secret-workers' }
+    const before = await world.happen(wpkPublished, mine)
+    const other = await world.happen(wpkPublished)
+    await world.happen(wpkVisibilityChanged, { ...mine, visibility: 'private' })
+    const after = await world.happen(wpkDeprecated, mine)
+    expect(await seen()).to.deep.equal([other.id])
+    const own = ids(await read(world.tokens.demo, `cursor=${from.demo}&types=wpk.*`))
+    expect(own).to.deep.equal([before.id, other.id, after.id])
+    await world.happen(wpkVisibilityChanged, { ...mine, visibility: 'public' })
+    expect(await seen()).to.deep.equal([before.id, other.id, after.id])
   })
 
   it('goes on where a cursor stands, page by page, and past what others are told', async () => {
@@ -115,7 +131,8 @@ describe('consumers/feeds: the feed', () => {
     const late = allOrgs.transaction(async (tx) => {
       await tx.raw(
         `with next as (update feeds.sequence set last = last + 1 returning last)
-         insert into feeds.events select last, 'demo', false, 'wpk.submitted', 'late', '{"id":"late"}', now() from next`,
+         insert into feeds.events (seq, org, public, type, event_id, event, recorded_at)
+         select last, 'demo', false, 'wpk.submitted', 'late', '{"id":"late"}', now() from next`,
       )
       begun.open()
       await opened

@@ -1,12 +1,11 @@
 import type { FeedDeps } from '../../../consumers/feeds/deps.ts'
-import { feedRoutes } from '../../../consumers/feeds/index.ts'
-import { feedHandlers } from '../../../consumers/feeds/on-told-event.ts'
+import { feedHandlers, feedRoutes } from '../../../consumers/feeds/index.ts'
+import { openBox } from '../../../consumers/feeds/webhooks/open-box.ts'
 import { openSender, type Sender } from '../../../consumers/feeds/webhooks/sender.ts'
 import type { ApiScope, Role } from '../../../platform/auth/principal.ts'
 import { toRecord } from '../../../platform/bus/binary-mode.ts'
 import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { runConsumer } from '../../../platform/bus/runner.ts'
-import { secretBox } from '../../../platform/keys/secret-box.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import type { EventDefinition } from '../../../schemas/define-event.ts'
 import type { Envelope } from '../../../schemas/envelope.ts'
@@ -30,7 +29,7 @@ export async function openFeedWorld() {
     now: clock,
     random: () => 0.5,
     log,
-    box: secretBox(Buffer.alloc(32, 7)),
+    box: await openBox(allOrgs, undefined),
     addresses: { allowPrivate: true },
   }
   const bus = openEmbeddedBus({ server: database.server, log, appender: deps.db, dbFor: () => allOrgs })

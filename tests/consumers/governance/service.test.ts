@@ -18,7 +18,7 @@ describe('POST /analyze', () => {
       contentType: 'application/json',
       header: (name: string) => (name === 'accept' ? accept : undefined),
     } as unknown as Call
-    return governanceRoutes(analyzer)
+    return governanceRoutes(analyzer, () => new Date('2026-01-01'))
       .find(({ path }) => path === '/analyze')
       ?.handle(call)
   }

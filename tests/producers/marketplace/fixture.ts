@@ -7,6 +7,7 @@ import { handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { countDownloads } from '../../../producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
+import type { PolicyDocument } from '../../../producers/marketplace/policy/policy-document.ts'
 import { keepRecord } from '../../../producers/marketplace/record/keep-record.ts'
 import { publicTrustRoot, type TrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
@@ -99,7 +100,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
   }
 
   /** Runs the marketplace's consumer and an analyzer that says what the test says of each package. */
-  async function judging(say: (name: string, digest: string) => Verdict): Promise<void> {
+  async function judging(say: (name: string, digest: string) => Verdict, policy?: PolicyDocument): Promise<void> {
     const judge = handler({
       name: 'test.analyzer',
       on: wpkSubmitted,
@@ -121,7 +122,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     const shared = { bus, db: all, log, metrics: createMetrics(), now: clock }
     consumers.push(await runConsumer({ ...shared, group: 'test-analyzer', handlers: [judge] }))
     consumers.push(
-      await runConsumer({ ...shared, group: 'marketplace', handlers: marketplaceHandlers({ now: clock }) }),
+      await runConsumer({ ...shared, group: 'marketplace', handlers: marketplaceHandlers({ now: clock }, policy) }),
     )
   }
 

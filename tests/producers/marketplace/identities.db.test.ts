@@ -51,6 +51,7 @@ describe('producers/marketplace: identities that sign without a key', () => {
       signed_at_proven: true,
       revoked_at: null,
       counts: true,
+      status: 'valid',
     })
     expect(await probeSignatures(market.database.as('atom_marketplace'), () => trusted)()).to.include({
       status: 'compliant',

@@ -210,6 +210,11 @@ describe('producers/marketplace: what the marketplace signs', () => {
         const head = /head (\S+)/.exec((await audit()).out)?.[1] as string
         expect((await audit('--key', file, '--head', head)).code).to.equal(0)
         expect((await audit('--key', other)).out).to.contain('not signed by a known key')
+        const both = join(folder, 'both.pem')
+        writeFileSync(both, `${newKey().pem}${await registryPem()}`)
+        expect((await audit('--key', both)).code, 'a former key and the one of today').to.equal(0)
+        writeFileSync(both, 'no key')
+        expect((await audit('--key', both)).code).to.equal(2)
         expect(
           (
             await audit(

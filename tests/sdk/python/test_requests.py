@@ -2,7 +2,7 @@ import os
 import unittest
 from unittest import mock
 
-from atom_sdk import AtomError, CallOptions, get_invoice, get_verdict, get_workflow
+from atom_sdk import AtomError, CallOptions, get_invoice, get_verdict, get_workflow, resolve_wpk
 from atom_sdk._request import _opener
 from support import SCRIPTED, heard, play
 
@@ -18,6 +18,12 @@ class Requests(unittest.TestCase):
         get_workflow("a/b?c", "secret", base_url=SCRIPTED + "/")
         self.assertEqual(heard()[0]["path"], "/wpk/a%2Fb%3Fc")
         self.assertEqual(heard()[0]["headers"]["authorization"], "Bearer secret")
+
+    def test_asks_for_the_best_version_in_a_range_as_a_visitor_too(self):
+        play([{"status": 200, "json": {"version": "1.2.0"}}])
+        self.assertEqual(resolve_wpk("backup", "^1.0.0 || 3", base_url=SCRIPTED), {"version": "1.2.0"})
+        self.assertEqual(heard()[0]["path"], "/wpk/resolve?name=backup&range=%5E1.0.0+%7C%7C+3")
+        self.assertNotIn("authorization", heard()[0]["headers"])
 
     def test_refuses_ids_tokens_and_urls_before_sending_anything(self):
         play([])

@@ -74,12 +74,18 @@ class Signers(WithFolder):
     def rsa(self):
         return self.key("rsa.pem", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
 
+    def ed25519(self):
+        return self.key("ed25519.pem", "-algorithm", "ED25519")
+
     def assert_verifies(self, key, made):
         public = key + ".pub"
         subprocess.run([OPENSSL, "pkey", "-in", key, "-pubout", "-out", public], check=True, capture_output=True)
         signature = self.write("made.sig", base64.b64decode(made["signature"]))
-        command = [OPENSSL, "dgst", "-sha256", "-verify", public, "-signature", signature]
-        self.assertEqual(subprocess.run(command, input=CONTENT, capture_output=True).returncode, 0)
+        content = self.write("made.content", CONTENT)
+        command = [OPENSSL, "dgst", "-sha256", "-verify", public, "-signature", signature, content]
+        if key.endswith("ed25519.pem"):
+            command = [OPENSSL, "pkeyutl", "-verify", "-rawin", "-in", content, "-pubin", "-inkey", public, "-sigfile", signature]
+        self.assertEqual(subprocess.run(command, capture_output=True).returncode, 0)
         spki = subprocess.run(
             [OPENSSL, "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True, capture_output=True
         ).stdout
@@ -87,30 +93,30 @@ class Signers(WithFolder):
 
     def test_signs_with_openssl_when_cryptography_is_absent(self):
         absent = os.path.join(self.folder, "absent.json")
-        for key in (self.ec(), self.rsa()):
+        for key in (self.ec(), self.rsa(), self.ed25519()):
             with self.subTest(key), without_cryptography():
                 self.assert_verifies(key, signature_for(absent, CONTENT, key))
 
     @unittest.skipUnless(CRYPTOGRAPHY, "the cryptography package is not installed")
     def test_signs_with_cryptography(self):
         absent = os.path.join(self.folder, "absent.json")
-        for key in (self.ec(), self.rsa()):
+        for key in (self.ec(), self.rsa(), self.ed25519()):
             with self.subTest(key), mock.patch("subprocess.run", side_effect=AssertionError("openssl was run")):
                 made = signature_for(absent, CONTENT, key)
             self.assert_verifies(key, made)
 
     @unittest.skipUnless(CRYPTOGRAPHY, "the cryptography package is not installed")
     def test_both_signers_agree(self):
-        key = self.rsa()
-        with open(key, "rb") as file:
-            pem = file.read()
-        # PKCS#1 v1.5 has no randomness, so the same key and bytes give the same signature.
-        self.assertEqual(sign_with_cryptography(key, pem, CONTENT), sign_with_openssl(key, CONTENT))
+        # Neither PKCS#1 v1.5 nor Ed25519 has randomness, so the same key and bytes give the same signature.
+        for key in (self.rsa(), self.ed25519()):
+            with open(key, "rb") as file:
+                pem = file.read()
+            self.assertEqual(sign_with_cryptography(key, pem, CONTENT), sign_with_openssl(key, CONTENT))
 
     def test_refuses_keys_the_marketplace_could_not_verify(self):
         encrypted = self.key("enc.pem", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes256", "-pass", "pass:x")
         keys = (
-            self.key("ed.pem", "-algorithm", "ED25519"),
+            self.key("ed.pem", "-algorithm", "ED448"),
             encrypted,
             self.write("junk.pem", b"junk"),
             os.path.join(self.folder, "nowhere.pem"),

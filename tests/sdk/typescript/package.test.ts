@@ -33,6 +33,7 @@ describe('sdk/typescript as an installed package', () => {
       'listWorkflows',
       'publishWPK',
       'reportUsage',
+      'resolveWPK',
       'verifyInclusion',
       'verifyWebhook',
       'waitForStatus',

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { AtomError, getInvoice, getVerdict, getWorkflow } from '../../../sdk/typescript/index.ts'
+import { AtomError, getInvoice, getVerdict, getWorkflow, resolveWPK } from '../../../sdk/typescript/index.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'
 
 describe('sdk/typescript requests', () => {
@@ -15,6 +15,14 @@ describe('sdk/typescript requests', () => {
     const [heard] = server.heard()
     expect(heard?.path).to.equal('/wpk/a%2Fb%3Fc')
     expect(heard?.headers.authorization).to.equal('Bearer secret')
+  })
+
+  it('asks for the best version in a range, as a visitor too', async () => {
+    server.play([{ status: 200, json: { version: '1.2.0' } }])
+    expect(await resolveWPK('backup', '^1.0.0 || 3', { baseUrl: server.url })).to.deep.equal({ version: '1.2.0' })
+    const [heard] = server.heard()
+    expect(heard?.path).to.equal('/wpk/resolve?name=backup&range=%5E1.0.0+%7C%7C+3')
+    expect(heard?.headers.authorization).to.equal(undefined)
   })
 
   it('refuses ids that would reach another call', async () => {

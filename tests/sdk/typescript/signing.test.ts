@@ -1,6 +1,8 @@
 import { createHash, generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { readPublicKey } from '../../../producers/marketplace/trust/public-key.ts'
+import { signedBy } from '../../../producers/marketplace/trust/signed-by.ts'
 import { AtomError } from '../../../sdk/typescript/index.ts'
 import { signatureFor } from '../../../sdk/typescript/signing.ts'
 import { temporaryFolder, writePackage } from '../support/package-file.ts'
@@ -10,6 +12,7 @@ const bytes = Buffer.from([0x7b, 0x00, 0xff, 0x7d])
 const pairs = {
   'ECDSA P-256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   'RSA 2048': () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  Ed25519: () => generateKeyPairSync('ed25519'),
 }
 
 describe('sdk/typescript signatures', () => {
@@ -20,11 +23,15 @@ describe('sdk/typescript signatures', () => {
     writePackage(folder.path, name, key.export({ type: 'pkcs8', format: 'pem' }).toString())
 
   for (const [name, generate] of Object.entries(pairs)) {
-    it(`signs the exact bytes with an ${name} key and names the key as cosign does`, async () => {
+    it(`signs the exact bytes with a key of type ${name} and names the key as cosign does`, async () => {
       const { privateKey, publicKey } = generate()
       const made = await signatureFor(join(folder.path, 'absent.json'), bytes, keyFile('key.pem', privateKey))
       if (!('signature' in made)) throw new Error('expected a detached signature')
-      expect(verify('sha256', bytes, publicKey, Buffer.from(made.signature, 'base64'))).to.equal(true)
+      expect(
+        verify(name === 'Ed25519' ? null : 'sha256', bytes, publicKey, Buffer.from(made.signature, 'base64')),
+      ).to.equal(true)
+      const registered = readPublicKey(publicKey.export({ type: 'spki', format: 'pem' }).toString())
+      expect(signedBy(registered, bytes, Buffer.from(made.signature, 'base64')), 'as the registry does').to.equal(true)
       const spki = publicKey.export({ type: 'spki', format: 'der' })
       expect(made.key_id).to.equal(createHash('sha256').update(spki).digest('base64'))
     })
@@ -60,7 +67,7 @@ describe('sdk/typescript signatures', () => {
     const { privateKey } = pairs['ECDSA P-256']()
     const encrypted = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
     const unusable = {
-      'type ed25519': keyFile('ed.pem', generateKeyPairSync('ed25519').privateKey),
+      'type ed448': keyFile('ed.pem', generateKeyPairSync('ed448').privateKey),
       'type rsa-pss': keyFile('pss.pem', generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey),
       unencrypted: writePackage(folder.path, 'encrypted.pem', encrypted.toString()),
       'PEM private key': writePackage(folder.path, 'junk.pem', 'junk'),

@@ -30,3 +30,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "atom.main" -}}
 {{- index .Chart.Annotations "atom/main-service" -}}
 {{- end -}}
+
+{{- /* The Secret with the key that signs verdicts and decisions, for the chart that signs; none where Vault keeps it. */ -}}
+{{- define "atom.registryKey" -}}
+{{- if and (hasKey .Values.ports "marketplace") (not (dig "ATOM_VAULT_ADDR" "" .Values.settings)) -}}
+{{ required "registryKeySecret must name the Secret with 1.pem, the key that signs verdicts and decisions, or settings.ATOM_VAULT_ADDR where it is kept" .Values.registryKeySecret }}
+{{- end -}}
+{{- end -}}

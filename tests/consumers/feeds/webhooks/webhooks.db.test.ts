@@ -7,6 +7,8 @@ import {
 } from '../../../../consumers/feeds/webhooks/retry-schedule.ts'
 import { openSender } from '../../../../consumers/feeds/webhooks/sender.ts'
 import { invoiceIssued } from '../../../../schemas/events/invoice.issued.ts'
+import { orgReactivated } from '../../../../schemas/events/org.reactivated.ts'
+import { orgSuspended } from '../../../../schemas/events/org.suspended.ts'
 import { wpkPublished } from '../../../../schemas/events/wpk.published.ts'
 import { wpkSubmitted } from '../../../../schemas/events/wpk.submitted.ts'
 import { eventually, gate } from '../../../support/eventually.ts'
@@ -180,6 +182,17 @@ describe('consumers/feeds/webhooks: deliveries', () => {
     expect((await world.deliveries(id))[0]).to.deep.include({ state: 'pending', last_error: 'secret_unreadable' })
     const { body } = await world.call('GET', `/webhooks/${id}`, { as: world.tokens.demo })
     expect(body.failing_since).to.equal(null)
+  })
+
+  it('of a suspended organisation wait until it may act again', async () => {
+    const { path } = await world.make()
+    await world.happen(orgSuspended)
+    const published = await world.happen(wpkPublished)
+    await world.send()
+    expect(world.receiver.at(path)).to.deep.equal([])
+    await world.happen(orgReactivated)
+    await world.send()
+    expect(world.receiver.at(path).map(({ headers }) => headers['webhook-id'])).to.include(published.id)
   })
 
   it('can be deleted while they are called', async () => {

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import { runRules } from '../../../../consumers/governance/judge.ts'
 import { REVIEW_THRESHOLD, riskScore } from '../../../../consumers/governance/risk.ts'
+import { EVERYDAY_COMMANDS } from '../../../../consumers/governance/training/everyday-commands.ts'
 import { packageWith, shell } from '../packages.ts'
 import { ATTACK_SHAPES } from './attack-shapes.ts'
 import { CODE_SHAPES } from './code-shapes.ts'
-import { EVERYDAY_COMMANDS } from './everyday-commands.ts'
 
 const violationsOf = (command: string, interpreter?: string) =>
   runRules(packageWith([shell(command, interpreter === undefined ? {} : { interpreter })])).violations

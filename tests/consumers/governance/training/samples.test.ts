@@ -9,7 +9,7 @@ const room = new URL('../../../../consumers/governance/', import.meta.url)
 
 describe('the training samples', () => {
   const samples = generateSamples()
-  const file = readFileSync(new URL('training/samples.jsonl', room), 'utf8')
+  const file = readFileSync(new URL('training/policy_samples.jsonl', room), 'utf8')
   const card = JSON.parse(readFileSync(new URL('model/model.json', room), 'utf8'))
 
   it('are what the committed generator makes', () => {

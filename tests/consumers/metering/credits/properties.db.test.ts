@@ -157,6 +157,6 @@ describe('consumers/metering/credits: whatever happens in whatever order', funct
       }
       expect([...billing.deps.failing]).to.deep.equal([])
     })
-    await holds(property, Number(process.env.ATOM_RUNS ?? 60))
+    await holds(property, 60)
   })
 })

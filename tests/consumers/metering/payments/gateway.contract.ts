@@ -50,6 +50,15 @@ export function gatewayContract(open: () => PaymentGateway): void {
     await gateway.voidInvoice(invoice, `${name}/void`)
   })
 
+  it('marks an invoice as paid by other means, also twice', async () => {
+    const gateway = open()
+    const customer = await gateway.ensureCustomer({ tenant: name }, attempt('customer'))
+    const invoice = await gateway.ensureInvoice(draft(customer), attempt('invoice'))
+    await gateway.addItem(invoice, customer, item, `${name}/item`)
+    await gateway.finalizeInvoice(invoice, `${name}/finalize`)
+    for (const key of ['paid', 'again']) await gateway.markPaid(invoice, `${name}/${key}`)
+  })
+
   it('reports usage of a meter with its identifier', async () => {
     const gateway = open()
     const customer = await gateway.ensureCustomer({ tenant: name }, attempt('customer'))

@@ -190,6 +190,26 @@ describe('producers/marketplace/catalog: names', () => {
       expect((await set('secret')).status).to.equal(400)
     })
 
+    it('are told of once for each change, after the version that a private name began with', async () => {
+      await send('told-of', 'demo', { visibility: 'private' })
+      const set = (visibility: string) =>
+        market.call('POST', '/wpk/names/told-of/visibility', { as: market.tokens.demo, json: { visibility } })
+      await Promise.all([set('public'), set('public'), set('public')])
+      await send('told-of', 'demo', {}, '2.0.0')
+      const told = await market.database
+        .as('postgres')
+        .query<{ type: string; value: Buffer }>(
+          "select headers->>'ce_type' as type, value from platform.event_log where key = 'told-of' order by xid, pos",
+        )
+      const said = told.map(({ type, value }) => [type, JSON.parse(value.toString()).visibility])
+      expect(said).to.deep.equal([
+        ['wpk.submitted', undefined],
+        ['wpk_visibility.changed', 'private'],
+        ['wpk_visibility.changed', 'public'],
+        ['wpk.submitted', undefined],
+      ])
+    })
+
     it('are not made anything else by a later upload', async () => {
       const { status, body } = await send('in-house', 'demo', { visibility: 'public' }, '3.0.0')
       expect([status, body.code]).to.deep.equal([409, 'visibility_differs'])

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { createAuthenticate } from '../../../../platform/auth/authenticate.ts'
 import { openEmbeddedBus } from '../../../../platform/bus/embedded.ts'
 import { reportRoute } from '../../../../producers/usage/report.ts'
 import { eventually } from '../../../support/eventually.ts'
@@ -192,6 +193,27 @@ describe('producers/marketplace/orgs: suspending an organisation', () => {
       })
       .catch((error: Error) => error.message)
     expect(await own).to.contain('row-level security')
+  })
+
+  it('is followed by another process too, and by none that cannot reach the database before it can again', async () => {
+    const app = market.database.as('atom_app')
+    let reachable = true
+    const db: typeof app = {
+      ...app,
+      transaction: (work, options) =>
+        reachable ? app.transaction(work, options) : Promise.reject(new Error('unreachable')),
+    }
+    const tokens = {
+      verify: async () => ({ org: 'demo', subject: 'a', roles: [], scopes: [], kind: 'token' as const }),
+    }
+    const there = createAuthenticate({ db, tokens, visitor: null, now: market.clock })
+    const suspended = async () => (await there('Bearer x')).suspended
+    expect(await suspended()).to.equal(undefined)
+    reachable = false
+    await suspend()
+    expect(await suspended(), 'as it was known').to.equal(undefined)
+    reachable = true
+    expect(await suspended()).to.equal('Its contract ended.')
   })
 
   it('is followed by every process within 5 s, also where its state was just read', async () => {

@@ -73,6 +73,23 @@ describe('producers/marketplace/review: a second person for critical findings', 
     expect((await market.decide(id, { decision: 'reject' })).body.status).to.equal('rejected')
   })
 
+  it('takes one person for a package that asks for just one by running without a person (P-3)', async () => {
+    const unattended = finding({ severity: 'critical', rule_id: 'WPK-P3-001' })
+    market.plant('unattended', 0.9, [unattended])
+    const id = await market.inReview('unattended', { mode: 'auto' })
+    expect((await approve(id)).status).to.equal(200)
+    await market.statusBecomes(id, 'published')
+    const next = await market.inReview('unattended', { mode: 'auto', version: '1.0.1' })
+    const accept = [
+      { fingerprint: unattended.fingerprint, expires_at: '2026-12-01T00:00:00Z', owner: 'ops', reason: 'Bounded.' },
+    ]
+    const first = await market.decide(next, { decision: 'approve', accept })
+    expect([first.status, first.body.needed], 'but two to accept it for later').to.deep.equal([202, 2])
+    expect((await market.decide(next, { decision: 'approve', accept }, market.tokens.other)).status).to.equal(200)
+    const third = await market.inReview('unattended', { mode: 'auto', version: '1.0.2' })
+    expect((await market.statusBecomes(third, 'in_review')).reason).to.contain('safety.mode is not manual')
+  })
+
   it('takes one person for everything below critical', async () => {
     market.plant('high', 0.6, [finding()])
     const id = await market.inReview('high')

@@ -1,0 +1,95 @@
+import { type Db, execute, row } from '../../../platform/db.ts'
+import { STRIPE } from './deps.ts'
+import type { SendKey } from './sends.ts'
+import type { Outcome } from './tell-once.ts'
+
+/** An invoice whose payment is being told; `attempts` counts this try. */
+export type PaidSend = SendKey & {
+  attempts: number
+  key_generation: number
+  /** The provider's id of the invoice. */
+  invoice: string
+}
+
+/**
+ * Notes every sent invoice that payments by hand have settled. Only once all its credit notes were told: of a paid invoice
+ * they would be put to the customer's credit there, and so be given twice.
+ */
+export const planPaid = (db: Db, now: Date): Promise<number> =>
+  db.transaction((tx) =>
+    execute(
+      tx,
+      `insert into metering.paid_sends (tenant, invoice_id, sink, state, next_attempt_at, created_at, updated_at)
+       select l.tenant, l.invoice_id, s.sink, 'pending', ?, ?, ?
+       from (select distinct tenant, invoice_id from metering.payments_received where source = 'hand') r
+       join metering.invoice_life l on l.tenant = r.tenant and l.invoice_id = r.invoice_id
+       join metering.payment_sends s on s.tenant = l.tenant and s.invoice_id = l.invoice_id and s.sink = ?
+       where s.state = 'sent' and l.voided_at is null and l.amount_due + l.returned <= l.credited + l.paid
+         and not exists (select 1 from metering.paid_sends d
+           where d.tenant = l.tenant and d.invoice_id = l.invoice_id and d.sink = s.sink)
+         and not exists (select 1 from metering.payment_states p
+           where p.tenant = l.tenant and p.invoice_id = l.invoice_id and p.sink = s.sink and p.state = 'paid')
+         and not exists (select 1 from metering.credit_notes c
+           left join metering.credit_note_sends n
+             on n.tenant = c.tenant and n.credit_note_id = c.id and n.sink = s.sink
+           where c.tenant = l.tenant and c.invoice_id = l.invoice_id and coalesce(n.state, 'pending') in ('pending', 'failed'))
+       on conflict do nothing`,
+      [now, now, now, STRIPE],
+    ),
+  )
+
+/** What is due, the longest waiting first. */
+export const duePaid = (db: Db, now: Date, limit: number): Promise<SendKey[]> =>
+  db.query(
+    `select tenant, invoice_id from metering.paid_sends where sink = ? and state = 'pending' and next_attempt_at <= ?
+     order by next_attempt_at, invoice_id limit ?`,
+    [STRIPE, now, limit],
+  )
+
+/** Counts a try before it is made, so that the next process knows of it. Null when not due. */
+export async function beginPaid(db: Db, { tenant, invoice_id }: SendKey, now: Date): Promise<PaidSend | null> {
+  const begun = await db.transaction((tx) =>
+    row<PaidSend>(
+      tx,
+      `update metering.paid_sends d set attempts = d.attempts + 1, updated_at = ?
+       from metering.payment_sends s
+       where d.tenant = ? and d.invoice_id = ? and d.sink = ? and d.state = 'pending' and d.next_attempt_at <= ?
+         and s.tenant = d.tenant and s.invoice_id = d.invoice_id and s.sink = d.sink
+       returning d.tenant, d.invoice_id, d.attempts, d.key_generation, s.external_id as invoice`,
+      [now, tenant, invoice_id, STRIPE, now],
+    ),
+  )
+  return begun ?? null
+}
+
+/** Records what became of a try, unless another process has moved on meanwhile. */
+export const endPaid = (db: Db, send: PaidSend, outcome: Outcome, now: Date): Promise<number> =>
+  db.transaction((tx) =>
+    execute(
+      tx,
+      `update metering.paid_sends set state = ?, last_error = ?, next_attempt_at = ?, key_generation = key_generation + ?,
+         updated_at = ?
+       where tenant = ? and invoice_id = ? and sink = ? and state = 'pending' and attempts = ?`,
+      [
+        ...[outcome.state, outcome.code, outcome.nextAttemptAt, outcome.newKey ? 1 : 0, now],
+        ...[send.tenant, send.invoice_id, STRIPE, send.attempts],
+      ],
+    ),
+  )
+
+/** Lets what failed be told again. False where there is nothing to tell again. */
+export async function retryPaid(db: Db, { tenant, invoice_id }: SendKey, now: Date): Promise<boolean> {
+  const changed = await db.transaction((tx) =>
+    execute(
+      tx,
+      `update metering.paid_sends set state = 'pending', attempts = 0, key_generation = key_generation + 1,
+         next_attempt_at = ?, last_error = null, updated_at = ?
+       where tenant = ? and invoice_id = ? and sink = ? and state = 'failed'`,
+      [now, now, tenant, invoice_id, STRIPE],
+    ),
+  )
+  return changed === 1
+}
+
+export const countPaid = (db: Db): Promise<{ state: string; n: number }[]> =>
+  db.query('select state, count(*)::int as n from metering.paid_sends group by state order by 1')

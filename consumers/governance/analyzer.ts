@@ -131,15 +131,16 @@ export async function openAnalyzer(options: AnalyzerOptions = {}): Promise<Analy
   }
 
   const deliver = (job: Job, reply: AnalysisReply): void => {
-    if (reply.kind === 'failed') return job.reject(governanceError('analysis_failed', reply.detail))
-    if (reply.kind === 'malformed') {
+    if (reply.kind === 'failed') job.reject(governanceError('analysis_failed', reply.detail))
+    else if (reply.kind === 'malformed') {
       const detail = reply.errors[0]?.detail ?? 'not a workflow package'
-      return job.reject(governanceError('wpk_malformed', detail, { errors: reply.errors }))
+      job.reject(governanceError('wpk_malformed', detail, { errors: reply.errors }))
+    } else {
+      const concluded = conclude(reply.ruled, model)
+        .then(job.resolve, job.reject)
+        .finally(() => concluding.delete(concluded))
+      concluding.add(concluded)
     }
-    const concluded = conclude(reply.ruled, model)
-      .then(job.resolve, job.reject)
-      .finally(() => concluding.delete(concluded))
-    concluding.add(concluded)
   }
 
   const pump = (): void => {

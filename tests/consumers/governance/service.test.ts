@@ -57,7 +57,8 @@ describe('GET /models', () => {
     const answer = await governanceRoutes(analyzer)
       .find(({ path }) => path === '/models')
       ?.handle({} as Call)
-    return (answer?.body as { models: { version: string; sha256: string; in_use: boolean; measured: object }[] }).models
+    const body = answer?.body as { models: { version: string; sha256: string; in_use: boolean; measured: object }[] }
+    return body.models
   }
 
   it('lists the model in use first, and every one before it with its measured figures', async () => {

@@ -34,10 +34,10 @@ describe('POST /analyze', () => {
     const verdict = (await ask('*/*'))?.body as Verdict | undefined
     const { checks = [], violations = [] } = verdict ?? {}
     for (const id of ['WPK-P2-001', 'WPK-P2-002', 'WPK-P2-009']) {
-      expect(checks).to.deep.include({ name: id, version: 'none', status: 'unavailable' })
+      expect(checks.find(({ name }) => name === id)).to.include({ status: 'unavailable' })
       expect(violations.filter(({ rule_id }) => rule_id === id)).to.deep.equal([])
     }
-    expect(checks).to.have.length(41)
+    expect(checks).to.have.length(42)
   })
 
   it('answers in SARIF to who asks for it', async () => {

@@ -4,18 +4,18 @@ import { type Db, execute, row, type Tx } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
 import { wpkPublished } from '../../../schemas/events/wpk.published.ts'
 import { SOURCE } from '../deps.ts'
-import { publisherListed } from '../orgs/suspended-publishers.ts'
+import { isSuspended, publisherListed } from '../orgs/suspended-publishers.ts'
 import type { VersionRow } from '../version-row.ts'
 import { signingOutage } from './signing-outage.ts'
 
 type Deps = { db: Db; now: Clock; wake: () => void }
 
 /**
- * True when an approved version has to wait until its decision can be signed, and notes that it does. What is public
- * is for good, so nothing becomes so while nobody could verify why.
+ * True when an approved version has to wait until its decision can be signed, or its publisher may publish again, and
+ * notes that it does. What is public is for good, so nothing becomes so while nobody could verify why.
  */
-export async function waitsForKey(tx: Tx, { org, id }: Pick<VersionRow, 'org' | 'id'>, now: Date): Promise<boolean> {
-  if (!(await signingOutage(tx))) return false
+export async function isHeldBack(tx: Tx, { org, id }: Pick<VersionRow, 'org' | 'id'>, now: Date): Promise<boolean> {
+  if (!(await signingOutage(tx)) && !(await isSuspended(tx, org))) return false
   await execute(
     tx,
     'update marketplace.versions set waits_since = ? where org = ? and id = ? and published_at is null',
@@ -31,7 +31,7 @@ const RELEASED = `versions.status = 'approved' and versions.waits_since is not n
     select 1 from marketplace.to_record r join marketplace.decisions d on d.org = r.org and d.id::text = r.subject
     where r.kind = 'decision' and r.org = versions.org and d.version_id = versions.id)`
 
-/** Publishes what waited for the key and is signed by now, each version and its event once. Returns how many. */
+/** Publishes what waited and may be public by now, each version and its event once. Returns how many. */
 export async function publishWaiting({ db, now, wake }: Deps): Promise<number> {
   const waiting = await db.query<{ org: string; id: string; name: string }>(
     `select org, id, name from marketplace.versions where ${RELEASED} order by waits_since, id limit 50`,

@@ -1,34 +1,24 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { messageOf } from '../../platform/errors.ts'
-import type { AnalysisReply, AnalysisRequest, WorkerOptions, WorkerReady } from './analysis-messages.ts'
-import { FEATURE_NAMES } from './features.ts'
-import { judge } from './judge.ts'
-import { loadModel } from './model.ts'
+import type { AnalysisReply, AnalysisRequest, WorkerReady } from './analysis-messages.ts'
+import { ruled } from './judge.ts'
 import { readPackage } from './read-package.ts'
 
-// The body of the worker thread: one package after the other, so that a slow or hostile one holds up nothing but the
-// next analysis, and can be ended from outside.
+// The body of a worker thread: one package after the other, so that a slow or hostile one holds up nothing but the
+// next analysis, and can be ended from outside. Only our own code runs in here: a native library that is ended in the
+// middle of a call ends the whole process, so the model stays outside.
 const port = parentPort
 if (port === null) throw new Error('analysis-worker.ts only runs as a worker thread')
 
-const options = workerData as WorkerOptions
-const model = await loadModel(new URL(options.modelDirectory), FEATURE_NAMES)
-const ready: WorkerReady = {
-  kind: 'ready',
-  model: model.usable ? model.card : null,
-  reason: model.usable ? null : model.reason,
-}
-
-port.on('message', (request: AnalysisRequest) => {
-  void answer(request).then((reply) => port.postMessage(reply))
-})
+port.on('message', (request: AnalysisRequest) => port.postMessage(answer(request)))
+const ready: WorkerReady = { kind: 'ready' }
 port.postMessage(ready)
 
-async function answer({ id, content, mediaType }: AnalysisRequest): Promise<AnalysisReply> {
+function answer({ id, content, mediaType }: AnalysisRequest): AnalysisReply {
   try {
     const read = readPackage(content, mediaType)
     if (!read.ok) return { id, kind: 'malformed', errors: read.errors }
-    return { id, kind: 'verdict', verdict: await judge(content, read.wpk, model) }
+    return { id, kind: 'ruled', ruled: ruled(content, read.wpk) }
   } catch (error) {
     return { id, kind: 'failed', detail: messageOf(error) }
   }

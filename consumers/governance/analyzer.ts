@@ -2,8 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { messageOf } from '../../platform/errors.ts'
 import type { Verdict } from '../../schemas/verdict.ts'
-import type { AnalysisReply, AnalysisRequest, WorkerReady } from './analysis-messages.ts'
+import type { AnalysisReply, AnalysisRequest } from './analysis-messages.ts'
 import { governanceError } from './errors.ts'
+import { FEATURE_NAMES } from './features.ts'
+import { conclude } from './judge.ts'
+import { loadModel } from './model.ts'
 import type { ModelInfo } from './model-card.ts'
 import { startWorker } from './start-worker.ts'
 
@@ -52,22 +55,22 @@ const TIME_LIMIT_MS = 2000
 const MOST_WAITING = 64
 const RESTART_PAUSE_MS = 500
 
-/** Starts the worker threads and answers when the first has loaded the rules and the model. */
+/** Starts the worker threads and answers when the first has loaded the rules. */
 export async function openAnalyzer(options: AnalyzerOptions = {}): Promise<Analyzer> {
   const { timeLimitMs = TIME_LIMIT_MS, workers = 2, modelDirectory = MODEL_DIRECTORY } = options
   const slots: Slot[] = Array.from({ length: workers }, () => ({ worker: null, job: null, use: null }))
   const urgentJobs: Job[] = []
   const otherJobs: Job[] = []
   const starting = new Set<Promise<void>>()
+  const concluding = new Set<Promise<void>>()
   const stopping = new AbortController()
-  let ready: WorkerReady
+  // Here and not in the workers: an inference takes microseconds, and a worker must be free to be ended at any time.
+  const model = await loadModel(modelDirectory, FEATURE_NAMES)
   let nextId = 1
 
   const start = async (slot: Slot): Promise<void> => {
-    const started = await startWorker(modelDirectory, options.worker)
-    if (stopping.signal.aborted) return void (await started.worker.terminate())
-    const { worker } = started
-    ready = started.ready
+    const worker = await startWorker(options.worker)
+    if (stopping.signal.aborted) return void (await worker.terminate())
     slot.worker = worker
     slot.use = null
     worker.on('message', (reply: AnalysisReply) => {
@@ -127,6 +130,19 @@ export async function openAnalyzer(options: AnalyzerOptions = {}): Promise<Analy
     pump()
   }
 
+  const deliver = (job: Job, reply: AnalysisReply): void => {
+    if (reply.kind === 'failed') job.reject(governanceError('analysis_failed', reply.detail))
+    else if (reply.kind === 'malformed') {
+      const detail = reply.errors[0]?.detail ?? 'not a workflow package'
+      job.reject(governanceError('wpk_malformed', detail, { errors: reply.errors }))
+    } else {
+      const concluded = conclude(reply.ruled, model)
+        .then(job.resolve, job.reject)
+        .finally(() => concluding.delete(concluded))
+      concluding.add(concluded)
+    }
+  }
+
   const pump = (): void => {
     if (stopping.signal.aborted) return
     for (const slot of slots) {
@@ -168,8 +184,8 @@ export async function openAnalyzer(options: AnalyzerOptions = {}): Promise<Analy
         jobs.push({ request, urgent, resolve, reject })
         pump()
       }),
-    models: () => (ready.model === null ? [] : [ready.model]),
-    modelProblem: () => ready.reason,
+    models: () => (model.usable ? [model.card] : []),
+    modelProblem: () => (model.usable ? null : model.reason),
     close: async () => {
       stopping.abort()
       refuseAll('analyzer_closed', 'the analyzer is closed')
@@ -179,16 +195,8 @@ export async function openAnalyzer(options: AnalyzerOptions = {}): Promise<Analy
         finish(slot, (job) => job.reject(governanceError('analyzer_closed', 'the analyzer is closed')))
         return worker?.terminate()
       })
-      await Promise.all([...running, ...starting])
+      await Promise.all([...running, ...starting, ...concluding])
+      if (model.usable) await model.close()
     },
   }
-}
-
-function deliver(job: Job, reply: AnalysisReply): void {
-  if (reply.kind === 'verdict') job.resolve(reply.verdict)
-  else if (reply.kind === 'failed') job.reject(governanceError('analysis_failed', reply.detail))
-  else
-    job.reject(
-      governanceError('wpk_malformed', reply.errors[0]?.detail ?? 'not a workflow package', { errors: reply.errors }),
-    )
 }

@@ -47,6 +47,13 @@ export function runRules(wpk: Wpk): RuleResult {
   return { violations, checks, capabilities, details, features }
 }
 
+/** By kind and place: where a document has the same keys in another order, the list is the same. */
+const byPlace = (a: CapabilityDetail, b: CapabilityDetail): number =>
+  compare(a.kind, b.kind) ||
+  compare(a.pointer, b.pointer) ||
+  (a.range?.start ?? 0) - (b.range?.start ?? 0) ||
+  compare(a.detail, b.detail)
+
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 function collect(run: () => void): { status: VerdictCheck['status']; detail: string | null } {
@@ -58,16 +65,27 @@ function collect(run: () => void): { status: VerdictCheck['status']; detail: str
   }
 }
 
+/** Everything of a verdict that needs no model: plain data, so that a worker thread can hand it over. */
+export type Ruled = RuleResult & { digest: string; format: string }
+
+/** What the rules say of a package, with the features for the model. */
+export const ruled = (content: Uint8Array, wpk: Wpk): Ruled => ({
+  ...runRules(wpk),
+  digest: `sha256:${createHash('sha256').update(content).digest('hex')}`,
+  format: wpk.apiVersion,
+})
+
 /** The verdict on a package: a pure function of its bytes, the rules and the model. */
-export async function judge(content: Uint8Array, wpk: Wpk, model: LoadedModel): Promise<Verdict> {
-  const { violations, checks, capabilities, details, features } = runRules(wpk)
-  const probability = model.usable ? await model.probability(features) : null
-  const document: VerdictCheck = {
-    name: 'document',
-    version: wpk.apiVersion,
-    status: 'ran',
-    on: 'limits, syntax and shape',
-  }
+export const judge = (content: Uint8Array, wpk: Wpk, model: LoadedModel): Promise<Verdict> =>
+  conclude(ruled(content, wpk), model)
+
+/** Adds the model's word to that of the rules. A model that fails counts as a failed check: a person must look. */
+export async function conclude(
+  { violations, checks, capabilities, details, features, digest, format }: Ruled,
+  model: LoadedModel,
+): Promise<Verdict> {
+  const probability = model.usable ? await model.probability(features).catch(() => null) : null
+  const document: VerdictCheck = { name: 'document', version: format, status: 'ran', on: 'limits, syntax and shape' }
   const allChecks: VerdictCheck[] = [document, ...checks, ...unanswered, modelCheck(model, probability)]
   const risk = riskScore(violations, probability)
   return {
@@ -75,12 +93,12 @@ export async function judge(content: Uint8Array, wpk: Wpk, model: LoadedModel): 
     decision: decisionOf(risk, violations, allChecks),
     violations,
     capabilities,
-    digest: `sha256:${createHash('sha256').update(content).digest('hex')}`,
+    digest,
     ruleset: RULESET,
     model: model.usable && probability !== null ? { version: model.card.version, sha256: model.card.sha256 } : null,
     checks: allChecks,
     ...(model.usable && probability !== null ? { contributions: contributionsOf(features, model.card) } : {}),
-    capability_details: details,
+    capability_details: details.toSorted(byPlace),
   }
 }
 

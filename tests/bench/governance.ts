@@ -39,7 +39,14 @@ export async function governance(say: (text: string) => void, short: boolean): P
   for (let turn = 0; turn < times / 10; turn += 1) {
     const content = documents[turn % documents.length] as Buffer
     let features: Float32Array = new Float32Array()
-    await measured(sides.analysis, async () => void (features = analysed(content)), 1, 0)
+    await measured(
+      sides.analysis,
+      async () => {
+        features = analysed(content)
+      },
+      1,
+      0,
+    )
     await measured(sides.inUse, async () => void (await model.probability(features)), 1, 0)
   }
   say(`in use: ${text(sides.inUse)}; analysis: ${text(sides.analysis)}`)

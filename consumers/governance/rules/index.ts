@@ -83,7 +83,7 @@ export const RULES: readonly Rule[] = [
 export const ANSWERED_ELSEWHERE: readonly { id: string; name: string; by: string }[] = [
   { id: 'WPK-P2-001', name: 'signature missing or invalid', by: 'the marketplace, before it stores an upload' },
   { id: 'WPK-P2-002', name: 'signer not authorised', by: 'the marketplace, before it stores an upload' },
-  { id: 'WPK-P2-009', name: 'name similarity', by: 'the reviewer: names of others are not in the package' },
+  { id: 'WPK-P2-009', name: 'name similarity', by: 'the marketplace, before it stores an upload' },
 ]
 
 /** Names the rules and their versions: it changes when any rule does. */

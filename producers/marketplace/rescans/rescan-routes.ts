@@ -64,14 +64,14 @@ export function rescanRoutes(deps: MarketplaceDeps): Route[] {
       (tx) =>
         rows<WorseRow>(
           tx,
-          `select ${columns
-            .split(',')
-            .map((name) => `v.${name.trim()}`)
-            .join(', ')}, r.rescan_id, r.reasons, r.answered_at, r.verdict as after
-           from marketplace.rescanned_versions r
-           join marketplace.versions v on v.org = r.org and v.id = r.version_id
-           where ${OPEN} ${after ? 'and (r.answered_at, r.version_id) > (?::timestamptz, ?::uuid)' : ''}
-           order by r.answered_at, r.version_id limit ?`,
+          `select ${columns}, rescan_id, reasons, answered_at, after from (
+             select r.org as of_org, r.version_id as of_version, r.rescan_id, r.reasons, r.answered_at, r.verdict as after
+             from marketplace.rescanned_versions r
+             join marketplace.versions v on v.org = r.org and v.id = r.version_id
+             where ${OPEN} ${after ? 'and (r.answered_at, r.version_id) > (?::timestamptz, ?::uuid)' : ''}
+             order by r.answered_at, r.version_id limit ?) as worse
+           join marketplace.versions on org = of_org and id = of_version
+           order by answered_at, id`,
           [...(after ?? []), limit + 1],
         ),
       { scope: scopeOf(call.principal) },

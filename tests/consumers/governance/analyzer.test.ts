@@ -5,6 +5,10 @@ import { pathToFileURL } from 'node:url'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { expect } from 'chai'
 import { type Analyzer, openAnalyzer } from '../../../consumers/governance/analyzer.ts'
+import { FEATURE_NAMES } from '../../../consumers/governance/features.ts'
+import { judge } from '../../../consumers/governance/judge.ts'
+import { loadModel } from '../../../consumers/governance/model.ts'
+import { readPackage } from '../../../consumers/governance/read-package.ts'
 import { readSample, SAMPLE_FILE } from '../../../consumers/governance/sample.ts'
 import type { AppError } from '../../../platform/errors.ts'
 import { Verdict } from '../../../schemas/verdict.ts'
@@ -194,12 +198,16 @@ describe('the analyzer without its usual parts', () => {
     const directory = await mkdtemp(join(tmpdir(), 'atom-model-'))
     const location = pathToFileURL(`${directory}/`)
     const problem = async (): Promise<string | null> => {
-      const analyzer = await openAnalyzer({ modelDirectory: location, workers: 1 })
-      const verdict = await analyzer.analyze(await readSample())
-      expect(verdict.model).to.equal(null)
-      expect(verdict.checks.at(-1)).to.include({ name: 'model', status: 'unavailable' })
+      const analyzer = await openAnalyzer({ modelDirectory: location, worker, workers: 1 })
       expect(analyzer.models()).to.deep.equal([])
       await analyzer.close()
+      const model = await loadModel(location, FEATURE_NAMES)
+      const content = await readSample()
+      const read = readPackage(content)
+      if (!read.ok) throw new Error('the sample is no package')
+      const verdict = await judge(content, read.wpk, model)
+      expect(verdict.model).to.equal(null)
+      expect(verdict.checks.at(-1)).to.include({ name: 'model', status: 'unavailable' })
       return analyzer.modelProblem()
     }
     try {
@@ -218,5 +226,5 @@ describe('the analyzer without its usual parts', () => {
     } finally {
       await rm(directory, { recursive: true })
     }
-  }).timeout(20_000)
+  }).timeout(60_000)
 })

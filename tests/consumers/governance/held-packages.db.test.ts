@@ -58,6 +58,7 @@ describe('a submitted package that cannot be judged within its limits', () => {
     expect(held.checks.filter(({ status }) => status === 'ran').map(({ name }) => name)).to.deep.equal([
       'WPK-P2-001',
       'WPK-P2-002',
+      'WPK-P2-009',
     ])
     expect(held.checks.find(({ name }) => name === 'analysis')).to.deep.include({
       status: 'failed',

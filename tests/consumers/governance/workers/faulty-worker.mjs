@@ -9,4 +9,4 @@ parentPort.on('message', ({ id, content }) => {
   while (text === 'fill') kept.push(new Array(1_000_000).fill(text))
   parentPort.postMessage({ id, kind: 'failed', detail: `read ${text}` })
 })
-parentPort.postMessage({ kind: 'ready', model: null, reason: 'none needed' })
+parentPort.postMessage({ kind: 'ready' })

@@ -29,14 +29,17 @@ export function feedRoute({ db }: Pick<FeedDeps, 'db'>): Route {
     const { wait, ...request } = requestOf(call.query)
     const scope = scopeOf(call.principal)
     const until = performance.now() + wait * 1000
+    let waitedMs = 0
     let page = await readFeed(db, scope, request)
     while (page.events.length === 0 && performance.now() < until) {
       const { after } = readCursor(page.next)
+      const begun = performance.now()
       while ((await look()) <= after && performance.now() < until)
         await setTimeout(Math.min(LOOK_EVERY_MS, Math.max(1, until - performance.now())))
+      waitedMs += performance.now() - begun
       page = await readFeed(db, scope, { ...request, from: readCursor(page.next) })
     }
-    return answer(call, page)
+    return { ...answer(call, page), waitedMs }
   }
   return openGet('/feed', 'What happened, to be read on from a cursor', read)
 }

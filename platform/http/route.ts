@@ -26,6 +26,8 @@ export type Answer = {
   stream?: AsyncIterable<string>
   type?: string
   headers?: Record<string, string>
+  /** How long the caller had it wait for something to happen: no time that answering took. */
+  waitedMs?: number
 }
 
 /**

@@ -55,7 +55,7 @@ export function createService(options: ServiceOptions): express.Express {
     res.on('finish', () =>
       seconds.observe(
         { service: name, method: req.method, route: res.locals.route ?? 'none', status: String(res.statusCode) },
-        Number(process.hrtime.bigint() - begun) / 1e9,
+        Math.max(0, Number(process.hrtime.bigint() - begun) / 1e9 - (res.locals.waitedMs ?? 0) / 1e3),
       ),
     )
     next()
@@ -130,6 +130,7 @@ function handlersFor(route: Route, options: ServiceOptions): RequestHandler[] {
       traceparent: traceOf(req.headers.traceparent),
       path: url.pathname,
     })
+    res.locals.waitedMs = result.waitedMs
     await send(res, result)
   }
   return [begin, read, answer]

@@ -230,6 +230,14 @@ describe('platform/http/service', () => {
       )
       expect(text).to.not.contain('some-id')
     })
+
+    it('measures without the time that the caller had it wait', async () => {
+      await fetch(`${url}/waits`)
+      const text = await (await fetch(`${url}/metrics`)).text()
+      expect(text).to.match(
+        /atom_http_seconds_sum\{service="test",method="GET",route="\/waits",status="204"\} 0(\.0+)?$/m,
+      )
+    })
   })
 
   it('goes on with the trace of the caller and starts one where there is none', async () => {

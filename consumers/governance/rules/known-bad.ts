@@ -1,18 +1,28 @@
-/** Published advisories of actions: up to which version (exclusive) a tag is affected. `all` means every tag. */
+/**
+ * Published advisories of actions: up to which version (exclusive) a tag is affected. Only what could be looked up stands
+ * here, under the number it was found by (in the advisory database, or in a release or issue of the action itself).
+ */
 export const BAD_ACTIONS: readonly { action: RegExp; below: string; advisory: string }[] = [
-  { action: /^tj-actions\/changed-files(?:\/|$)/i, below: '46.0.1', advisory: 'CVE-2025-30066, CVE-2023-51664' },
-  { action: /^tj-actions\/branch-names(?:\/|$)/i, below: '7.0.7', advisory: 'CVE-2023-49291' },
-  { action: /^tj-actions\/verify-changed-files(?:\/|$)/i, below: '17', advisory: 'CVE-2023-52137' },
+  {
+    action: /^tj-actions\/changed-files(?:\/|$)/i,
+    below: '46.0.1',
+    advisory: 'CVE-2025-30066 (GHSA-mrrh-fwg8-r2c3), GHSA-mcph-m25j-8j63',
+  },
+  { action: /^tj-actions\/branch-names(?:\/|$)/i, below: '7.0.7', advisory: 'CVE-2023-49291, GHSA-gq52-6phf-x2r6' },
+  { action: /^tj-actions\/verify-changed-files(?:\/|$)/i, below: '17', advisory: 'CVE-2023-52137 (GHSL-2023-275)' },
   { action: /^reviewdog\/action-setup(?:\/|$)/i, below: '1.3.2', advisory: 'CVE-2025-30154' },
-  { action: /^hashicorp\/vault-action(?:\/|$)/i, below: '2.2.0', advisory: 'CVE-2021-32074' },
-  { action: /^kartverket\/github-workflows(?:\/|$)/i, below: '2.7.5', advisory: 'CVE-2022-39326' },
-  { action: /^azure\/setup-kubectl(?:\/|$)/i, below: '3', advisory: 'CVE-2023-23939' },
-  { action: /^atlassian\/gajira-create(?:\/|$)/i, below: '2.0.1', advisory: 'CVE-2020-14188' },
-  { action: /^atlassian\/gajira-comment(?:\/|$)/i, below: '2.0.2', advisory: 'CVE-2020-14189' },
-  { action: /^check-spelling\/check-spelling(?:\/|$)/i, below: '0.0.19', advisory: 'CVE-2021-32724' },
-  { action: /^embano1\/wip(?:\/|$)/i, below: '2', advisory: 'CVE-2023-30623' },
-  { action: /^rlespinasse\/github-slug-action(?:\/|$)/i, below: '4.4.1', advisory: 'CVE-2023-27581' },
-  { action: /^sonarsource\/sonarqube-scan-action(?:\/|$)/i, below: '5.3.1', advisory: 'CVE-2025-58178' },
+  { action: /^hashicorp\/vault-action(?:\/|$)/i, below: '2.2.0', advisory: 'CVE-2021-32074 (GHSA-4mgv-m5cm-f9h7)' },
+  { action: /^azure\/setup-kubectl(?:\/|$)/i, below: '3', advisory: 'CVE-2023-23939 (GHSA-p756-rfxh-x63h)' },
+  {
+    action: /^check-spelling\/check-spelling(?:\/|$)/i,
+    below: '0.0.19',
+    advisory: 'CVE-2021-32724 (GHSA-g86g-chm8-7r2p)',
+  },
+  {
+    action: /^sonarsource\/sonarqube-scan-action(?:\/|$)/i,
+    below: '6.0.0',
+    advisory: 'CVE-2025-58178 (GHSA-f79p-9c5r-xg88), CVE-2025-59844 (GHSA-5xq9-5g24-4g6f)',
+  },
 ]
 
 /** Releases that carried malware, and names that were registered to be taken for another. */

@@ -1,4 +1,4 @@
-import { type Db, execute, row } from '../../platform/db.ts'
+import { type Db, execute, row, rows } from '../../platform/db.ts'
 
 /** As long as raw usage: who has not asked for so long begins anew. */
 export const FEED_DAYS = 35
@@ -25,6 +25,8 @@ export async function expireFeed(db: Db, now: Date): Promise<number> {
 
 const expireEvents = (db: Db, before: Date): Promise<number> =>
   db.transaction(async (tx) => {
+    // Before the events, as whoever writes them takes it: the other way round two could wait for each other.
+    await rows(tx, 'select 1 from feeds.sequence for no key update')
     const gone = await row<{ n: number; last: string | null }>(
       tx,
       `with first as (select seq, recorded_at from feeds.events order by seq limit ?),

@@ -132,6 +132,7 @@ create table feeds.deliveries (
   check ((state = 'pending') = (ended_at is null))
 ) with (fillfactor = 80);
 create index deliveries_due on feeds.deliveries (webhook_id, next_attempt_at) where state = 'pending';
+create index deliveries_dead on feeds.deliveries (webhook_id) where state = 'dead';
 create index deliveries_expiring on feeds.deliveries (created_at);
 comment on table feeds.deliveries is 'which event was to be told to which webhook, and what became of it [receipt]';
 

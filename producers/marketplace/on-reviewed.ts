@@ -6,7 +6,7 @@ import { wpkPublished } from '../../schemas/events/wpk.published.ts'
 import { wpkRejected } from '../../schemas/events/wpk.rejected.ts'
 import { wpkReviewed } from '../../schemas/events/wpk.reviewed.ts'
 import { SOURCE } from './deps.ts'
-import { waitsForKey } from './record/publish-waiting.ts'
+import { isHeldBack } from './record/publish-waiting.ts'
 
 /** A person decided: what was approved goes on to published by itself, what was rejected is announced. */
 export const onReviewed = (now: Clock): Handler =>
@@ -23,7 +23,7 @@ export const onReviewed = (now: Clock): Handler =>
         return ok(emit(wpkRejected, wpkRejected.create(rejected, options)))
       }
       if (decision === 'request_changes') return skip('the publisher has to change something first')
-      if (await waitsForKey(tx, { org, id }, at)) return ok()
+      if (await isHeldBack(tx, { org, id }, at)) return ok()
       const changed = await execute(
         tx,
         `update marketplace.versions set status = 'published', published_at = ?

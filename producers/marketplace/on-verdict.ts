@@ -9,7 +9,7 @@ import { SOURCE } from './deps.ts'
 import { mayBecome } from './lifecycle.ts'
 import { decideByPolicy } from './policy/decide-by-policy.ts'
 import { currentPolicy, type PolicyDocument } from './policy/policy-document.ts'
-import { waitsForKey } from './record/publish-waiting.ts'
+import { isHeldBack } from './record/publish-waiting.ts'
 import { recordDecision } from './review/decisions.ts'
 import { lastApproved } from './review/last-approved.ts'
 import { acceptedFindings } from './review/overrides.ts'
@@ -39,7 +39,7 @@ export const onVerdict = (now: Clock, policy: PolicyDocument = currentPolicy): H
         policy,
       })
       const { outcome, reason } = decision
-      const waits = outcome === 'publish' && (await waitsForKey(tx, current, at))
+      const waits = outcome === 'publish' && (await isHeldBack(tx, current, at))
       const status = waits ? 'approved' : STATUS_OF[outcome]
       await execute(
         tx,

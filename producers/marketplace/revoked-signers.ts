@@ -19,12 +19,12 @@ const KeepBody = closed({ reason: Type.String({ minLength: 1, maxLength: 4_000, 
 const PUBLIC = ['published', 'deprecated']
 
 /** Public, signed at or after the moment from which its signer does not count, and no person has said since to keep it. */
-const CONCERNED = `v.status in ('published', 'deprecated')
-  and (exists (select 1 from marketplace.signing_keys k where k.org = v.org and k.key_id = v.key_id
-                 and k.revoked_at <= coalesce(v.signed_at, v.submitted_at))
-    or exists (select 1 from marketplace.identities i where i.org = v.org and i.id::text = v.key_id
-                 and i.revoked_at <= coalesce(v.signed_at, v.submitted_at)))
-  and not exists (select 1 from marketplace.decisions d where d.org = v.org and d.version_id = v.id and d.decision = 'keep')`
+const CONCERNED = `versions.status in ('published', 'deprecated')
+  and (exists (select 1 from marketplace.signing_keys k where k.org = versions.org and k.key_id = versions.key_id
+                 and k.revoked_at <= coalesce(versions.signed_at, versions.submitted_at))
+    or exists (select 1 from marketplace.identities i where i.org = versions.org and i.id::text = versions.key_id
+                 and i.revoked_at <= coalesce(versions.signed_at, versions.submitted_at)))
+  and not exists (select 1 from marketplace.decisions d where d.org = versions.org and d.version_id = versions.id and d.decision = 'keep')`
 
 /**
  * A key that leaked is revoked from a moment in the past, and what it signed since may be public by then. Nobody takes
@@ -37,8 +37,8 @@ export function revokedSignerRoutes(deps: MarketplaceDeps): Route[] {
       async (tx) => {
         const found = await rows<VersionRow>(
           tx,
-          `select ${columns} from marketplace.versions v where ${CONCERNED} ${after ? 'and v.id > ?' : ''}
-           order by v.id limit ?`,
+          `select ${columns} from marketplace.versions where ${CONCERNED} ${after ? 'and versions.id > ?' : ''}
+           order by versions.id limit ?`,
           [...(after ?? []), limit + 1],
         )
         const cut = page(found, limit, ({ id }) => [id])
@@ -114,7 +114,7 @@ export function measureRevoked(db: Db, metrics: Metrics): () => Promise<void> {
   )
   return async () => {
     const [found] = await db.query<{ n: number }>(
-      `select count(*)::int as n from marketplace.versions v where ${CONCERNED}`,
+      `select count(*)::int as n from marketplace.versions where ${CONCERNED}`,
     )
     versions.set(found?.n ?? 0)
   }

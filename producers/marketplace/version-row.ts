@@ -93,6 +93,7 @@ export const summaryOf = (version: SummaryRow) => ({
   visibility: version.visibility,
 })
 
+const AWAITS_PUBLISHER = 'It is approved and published by itself once its publisher is no longer suspended.'
 const AWAITS_KEY =
   'Approved. The key that the marketplace signs decisions with is out of reach; it is published by itself once it is back.'
 
@@ -102,8 +103,12 @@ export const standingOf = (version: VersionRow, place: number | null) => ({
   reason: version.reason,
   place,
   expected_decision_at: version.due_at.toISOString(),
-  next_step: version.waits_since ? AWAITS_KEY : nextStep[version.status],
-  waits_for: version.waits_since ? 'signing_key' : null,
+  next_step: version.waits_since
+    ? version.publisher_suspended
+      ? AWAITS_PUBLISHER
+      : AWAITS_KEY
+    : nextStep[version.status],
+  waits_for: version.waits_since ? (version.publisher_suspended ? 'reactivation' : 'signing_key') : null,
 })
 
 /** A version by itself. */

@@ -5,8 +5,9 @@ import { getWorkflow } from './get-workflow.ts'
 import { request } from './request.ts'
 
 /**
- * Approves a package version in review (role reviewer); the justification is recorded. Throws AtomError 409 when it
- * was decided or is claimed by another, 403 for a package of the reviewer's own organisation.
+ * Approves a package version in review (role reviewer); the justification is recorded. The status stays `in_review`
+ * where a second person has to approve too (a critical finding). Throws AtomError 409 when it was decided or is claimed
+ * by another, 403 for a package of the reviewer's own organisation.
  */
 export async function approve(
   id: string,

@@ -17,12 +17,13 @@ export async function uploadPackage({ orgs }: Stage, server: Server, name: strin
   return id
 }
 
-/** Approves an uploaded package and waits until it is public, and verdict and decision are signed and recorded. */
+/** Claims and approves an uploaded package, and waits until it is public, and verdict and decision are signed and recorded. */
 export async function approvePackage({ orgs }: Stage, server: Server, id: string): Promise<void> {
   const body = { decision: 'approve', justification: 'read whole' }
   const reviewer = { token: orgs.atom.tokens.reviewer as string, service: 'marketplace' as const }
   // 409: the decision was stored before the crash that ate the answer.
   const decided = ({ status }: { status: number }) => status === 200 || status === 409
+  await insist(server, 'POST', `/reviews/${id}/claim`, reviewer, decided)
   await insist(server, 'POST', `/wpk/review/${id}`, { ...reviewer, body }, decided)
   await reach(orgs, server, id, ['published'])
   const isSigned = ({ body }: { body: unknown }) => (body as { attestations: unknown[] }).attestations.length >= 2

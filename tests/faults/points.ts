@@ -91,6 +91,7 @@ export const points: readonly Point[] = [
   { name: 'waiting.after-hold', drive: 'key-store' },
   { name: 'waiting.after-version', drive: 'key-store' },
   { name: 'waiting.before-commit', drive: 'key-store' },
+  { name: 'review.after-lease', drive: 'reviews' },
   { name: 'review.after-version', drive: 'reviews' },
   { name: 'review.after-decision', drive: 'reviews' },
   { name: 'review.before-commit', drive: 'reviews' },

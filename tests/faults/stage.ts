@@ -35,23 +35,24 @@ export async function openStage(world: World): Promise<Stage> {
   const stage = { world, orgs, planId }
   await subscribe(stage, first, TENANT)
   await first.signal('SIGTERM')
-  const journals: Journal[] = []
+  const journals = new Map<string, Journal>()
   return {
     ...stage,
     load(name, url, more = {}) {
       const load = startLoad({ name, url, apiKey: orgs.acme.api_key, ...more })
-      journals.push(load.journal)
+      journals.set(name, load.journal)
       return load
     },
     async check(name, load, running) {
       await load.stop()
-      await settled(world.owner, name, load.journal, () => idle(running))
+      // The invoice bills them all, so all of them have to be counted.
+      for (const [one, journal] of journals) await settled(world.owner, one, journal, () => idle(running))
       const finding = await compare(world.owner, name, load.journal)
       const period = periodOf(loadMonth)
       const { body } = await insist(running, 'GET', `/billing/invoice/${TENANT}?period=${period}`, {
         token: orgs.atom.tokens.finance as string,
       })
-      finding.wrong.push(...invoiceFaults(body, journals))
+      finding.wrong.push(...invoiceFaults(body, [...journals.values()]))
       // What was lost or late is explained by the process that counts, and it is about to be ended.
       if (finding.lost > 0 || finding.wrong.length > 0) console.error(`${name}: ${running.output().slice(-4_000)}`)
       return finding

@@ -12,7 +12,9 @@ export function measureWebhooks({ allOrgs, now }: Pick<FeedDeps, 'allOrgs' | 'no
   )
   return async (): Promise<void> => {
     const byState = await allOrgs.query<{ state: string; n: number }>(
-      `select state, count(*)::int as n from feeds.deliveries where state <> 'delivered' group by state`,
+      // Each along its own index: what was delivered is most of the table.
+      `select 'pending' as state, count(*)::int as n from feeds.deliveries where state = 'pending'
+       union all select 'dead', count(*)::int from feeds.deliveries where state = 'dead'`,
     )
     const states = await allOrgs.query<{ state: string; n: number }>(
       `select case when state = 'on' and failing_since is not null then 'failing' else state end as state,

@@ -164,6 +164,10 @@ export function codeFlow(
       else if (program?.fetched != null && !program.mixed) runs.push({ how: 'fetched', host: program.fetched, call })
       else if (program?.decoded === true && !program.mixed) runs.push({ how: 'decoded', host: '', call })
     }
+    // A command put together at run time: what it sends is known, where to is not.
+    const built =
+      startsProgram(call) && args[0]?.text === null && /^(?:curl|wget|nc|ncat|scp|rsync)\s/.test(args[0]?.hint ?? '')
+    if (built && args[0]?.trace != null) sends.push({ trace: args[0].trace, secret: null, host: hostIn(call), call })
     const asks = ASKS.test(name)
     if (!asks && !SENDS.test(name)) return
     // The options of a request name who asks and may: that is how logins work.

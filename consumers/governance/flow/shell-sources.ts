@@ -11,6 +11,7 @@ const READS_STORE: [RegExp, RegExp][] = [
   [/^gcloud$/, /\b(?:secrets\s+versions\s+access|auth\s+print-(?:access|identity)-token)\b/],
   [/^az$/, /\bkeyvault\s+secret\s+show\b/],
   [/^gh$/, /\bauth\s+token\b/],
+  [/^gpg2?$/, /--export-secret-(?:sub)?keys\b/],
   [/^(?:mysqldump|pg_dump|pg_dumpall|mongodump)$/, /^/],
 ]
 // Programs that take a key or an account file as their own setting, or that only name it.

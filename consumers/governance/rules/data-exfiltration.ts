@@ -21,11 +21,11 @@ const LONG_LABEL = /(?:^|\.)[A-Za-z0-9+=_-]{50,63}\./
 /** WPK-P1-004: secrets, files or the environment flow to a receiver outside. One read or one send alone is no finding. */
 export const dataExfiltration: Rule = {
   id: 'WPK-P1-004',
-  version: 1,
+  version: 2,
   name: 'data exfiltration',
   severity: 'critical',
   about:
-    'Secrets, credential files, the environment or encoded data that flow to a receiver outside, along pipes, files and variables of the handlers in their order. One read or one send alone is silent, and so are declared alert hosts and private addresses.',
+    'Secrets, credential files, the environment or encoded data that flow to a receiver outside, along pipes, files, archives, variables, outputs of handlers and the calls of Python, JavaScript and PowerShell, in the order of the handlers; the finding names where they were read. One read or one send alone is silent, and so are declared alert hosts and private addresses.',
   remediation: 'Send only what the receiver needs, to a host that the package declares.',
   hygiene: false,
   check: (view) => {

@@ -7,7 +7,7 @@ import type { Rule } from './rule.ts'
 /** WPK-P2-007: an action or package of which it is known that it was compromised or is vulnerable. */
 export const knownBadDependency: Rule = {
   id: 'WPK-P2-007',
-  version: 1,
+  version: 2,
   name: 'known bad dependency',
   severity: 'high',
   about:

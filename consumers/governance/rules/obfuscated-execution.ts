@@ -84,11 +84,11 @@ const DYNAMIC_RUN = /\b(?:importlib\.import_module|__import__)\([\s\S]{0,2000}\b
 /** WPK-P3-006: what runs is not what a reader sees. */
 export const obfuscatedExecution: Rule = {
   id: 'WPK-P3-006',
-  version: 1,
+  version: 2,
   name: 'obfuscated execution',
   severity: 'high',
   about:
-    'Text that is decoded and then executed (base64, hex, character codes, compression), also along a variable; names of functions that are computed; the output of obfuscators; tricks with `IFS`; code far outside the visible column; characters that are invisible or look like others; processes started so that nothing of them is seen. Decoding into a file or a variable that is only stored is silent. What is decoded is read like any other command.',
+    'Text that is decoded and then executed (base64, hex, character codes, compression), also along variables, functions and other names; names of functions that are computed; the output of obfuscators; tricks with `IFS`; code far outside the visible column; characters that are invisible or look like others; processes started so that nothing of them is seen. Decoding into a file or a variable that is only stored is silent. What is decoded is read like any other command.',
   remediation: 'Write the command in plain text.',
   hygiene: false,
   check: (view) => {

@@ -10,11 +10,11 @@ import { type Finding, firstOf, MAX_FINDINGS, type Rule } from './rule.ts'
 /** WPK-P2-005: something fetched at run time is executed, so what runs is not what was signed and reviewed. */
 export const remoteScriptExecuted: Rule = {
   id: 'WPK-P2-005',
-  version: 1,
+  version: 2,
   name: 'remote script executed',
   severity: 'high',
   about:
-    'A download that is executed: piped into an interpreter, evaluated, or saved and run. A check of its sha256 or signature between the two makes it low; a download that is only stored or read is silent.',
+    'A download that is executed: piped into an interpreter, evaluated, or saved and run, by a later handler too. A check of its sha256 or signature between the two makes it low; a download that is only stored or read is silent.',
   remediation: 'Put the script into the package or an image pinned by digest, or check its sha256 before it runs.',
   hygiene: false,
   check: (view) => [
@@ -79,6 +79,7 @@ const MADE_EXECUTABLE = /\bS_I[EX]*XEC|\bchmod(?:Sync)?\([^\n]{0,80}\b(?:0o?)?7[
 
 // What was fetched is handed on to something that runs it, over callbacks, a file or a pipe.
 const HANDED_ON = [
+  /\b(?:eval|assert|create_function)\s?\(\s?[^\n;]{0,40}\bfile_get_contents\(\s?["']https?:/i,
   /\bfetch\([^\n]{0,300}\.then\(\s?(?:eval|Function|exec)\b/,
   /\bhttps?\.get\([\s\S]{0,400}?\b(?:eval|Function|runInThisContext|_compile)\s?\(\s?[A-Za-z_]/,
   /\b(?:urlretrieve|download_file|wget\.download)\([\s\S]{0,400}?\b(?:os\.(?:system|popen|startfile|exec\w{1,3})|subprocess\.\w{1,16})\s?\(/,

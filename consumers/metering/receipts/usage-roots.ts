@@ -6,7 +6,10 @@ import type { MeteredCharge } from '../rating/plan.ts'
 import type { Subscription } from '../rating/usage.ts'
 import { type Billed, billedLeaves, chargeNamed, chargesOf, isMetered, leftOutOf, loadLeftOut } from './billed-usage.ts'
 
-/** Hashes of a million contributions are 32 MB. No line has more of them than its meter has records. */
+/**
+ * Records whose contributions are asked for together: each is in one, most share theirs with others of their report, and
+ * half a million hashes are 16 MB.
+ */
 const AT_ONCE = 500_000
 
 /**

@@ -13,7 +13,8 @@ export function measureRecord(db: Db, metrics: Metrics, now: Clock): () => Promi
     const [found] = await db.query<Measured>(
       `select (select count(*)::int from marketplace.to_record) as waiting,
          (select min(at) from marketplace.to_record) as since,
-         (select count(*)::int from marketplace.versions where waits_since is not null) as held`,
+         (select count(*)::int from marketplace.versions where waits_since is not null
+           and not exists (select 1 from platform.suspended_orgs s where s.org = versions.org)) as held`,
     )
     waiting.set(found?.waiting ?? 0)
     seconds.set(found?.since ? Math.max(0, (now().getTime() - found.since.getTime()) / 1_000) : 0)

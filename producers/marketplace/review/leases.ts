@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { uuidv7 } from 'uuidv7'
 import { scopeOf } from '../../../platform/auth/principal.ts'
 import { execute, row, type Tx } from '../../../platform/db.ts'
+import { fault } from '../../../platform/fault.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
@@ -30,6 +31,7 @@ export function leaseRoutes(deps: MarketplaceDeps): Route[] {
           'update marketplace.versions set claimed_by = ?, claimed_until = ? where org = ? and id = ?',
           [by, until, version.org, version.id],
         )
+        fault('review.after-lease')
         const body = { id: version.id, claimed_by: by, claimed_until: until?.toISOString() ?? null }
         return { status: 200, body }
       },

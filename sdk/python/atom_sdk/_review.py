@@ -39,6 +39,7 @@ def approve(
 ) -> Dict[str, Any]:
     """Approve a package version in review (role reviewer); the justification is recorded, so say why.
 
+    The status stays `in_review` where a second person has to approve too (a critical finding).
     Raises AtomError 409 when it was decided or is claimed by another, 403 for a package of one's own organisation.
     """
     path = "/wpk/review/" + path_segment("id", id)

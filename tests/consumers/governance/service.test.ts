@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { type Analyzer, openAnalyzer } from '../../../consumers/governance/analyzer.ts'
 import { governanceRoutes } from '../../../consumers/governance/service.ts'
 import type { Call } from '../../../platform/http/route.ts'
+import type { Verdict } from '../../../schemas/verdict.ts'
 
 describe('POST /analyze', () => {
   let analyzer: Analyzer
@@ -29,11 +30,23 @@ describe('POST /analyze', () => {
     expect(answer?.body).to.have.property('risk_score').below(0.3)
   })
 
+  it('names the checks that a bare document cannot answer as not run, and reports nothing for them', async () => {
+    const verdict = (await ask('*/*'))?.body as Verdict | undefined
+    const { checks = [], violations = [] } = verdict ?? {}
+    for (const id of ['WPK-P2-001', 'WPK-P2-002', 'WPK-P2-009']) {
+      expect(checks.find(({ name }) => name === id)).to.include({ status: 'unavailable' })
+      expect(violations.filter(({ rule_id }) => rule_id === id)).to.deep.equal([])
+    }
+    expect(checks).to.have.length(42)
+  })
+
   it('answers in SARIF to who asks for it', async () => {
     const answer = await ask('application/sarif+json')
     expect(answer).to.include({ status: 200, type: 'application/sarif+json' })
     const log = JSON.parse(Buffer.from(answer?.bytes ?? []).toString('utf8'))
     expect(log.version).to.equal('2.1.0')
+    expect(log.runs[0].invocations[0].executionSuccessful).to.equal(true)
+    expect(log.runs[0].invocations[0].toolExecutionNotifications[0].level).to.equal('note')
     expect(log.runs[0].results[0].ruleId).to.equal('WPK-P5-002')
   })
 })

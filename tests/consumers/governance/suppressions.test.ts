@@ -37,7 +37,9 @@ describe('findings that the operator accepts', () => {
       [{ ...own, rule_id: 'WPK-P1-001' }, '2026-05-01'],
       [{ ...own, fingerprint: 'f'.repeat(64) }, '2026-05-01'],
     ] as const)
-      expect(withSuppressions(verdict, [one], new Date(day)).violations.some(({ suppressed }) => suppressed)).to.equal(false)
+      expect(withSuppressions(verdict, [one], new Date(day)).violations.some(({ suppressed }) => suppressed)).to.equal(
+        false,
+      )
   })
 
   it('follow a finding to another place', async () => {

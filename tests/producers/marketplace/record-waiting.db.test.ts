@@ -115,6 +115,22 @@ describe('producers/marketplace: while the signing key is out of reach', () => {
     expect([await publish(), (await show(id)).status, await told('torn')]).to.deep.equal([1, 'published', 1])
   })
 
+  it('waits on while the publisher is suspended, whose decision is signed by then', async () => {
+    await keyGoesAway()
+    const { id } = await market.upload({ name: 'suspended-meanwhile' })
+    await market.statusBecomes(id, 'in_review')
+    await approve(id)
+    await waits(id)
+    const suspend = (act: string) =>
+      market.call('POST', `/orgs/demo/${act}`, { as: market.tokens.admin, json: { reason: 'to be looked into' } })
+    expect((await suspend('suspend')).status).to.equal(200)
+    market.registryKey.reachable(true)
+    await keepRecord()
+    expect([await publish(), await told('suspended-meanwhile')]).to.deep.equal([0, 0])
+    expect((await suspend('reactivate')).status).to.equal(200)
+    expect([await publish(), await told('suspended-meanwhile')]).to.deep.equal([1, 1])
+  })
+
   it('has no row that a caller of the marketplace could read or write', async () => {
     const app = market.database.as('atom_app')
     for (const sql of ['select 1 from marketplace.signing_outage', 'delete from marketplace.signing_outage'])

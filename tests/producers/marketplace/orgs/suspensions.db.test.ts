@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { createAuthenticate } from '../../../../platform/auth/authenticate.ts'
 import { openEmbeddedBus } from '../../../../platform/bus/embedded.ts'
+import { isHeldBack, publishWaiting } from '../../../../producers/marketplace/record/publish-waiting.ts'
 import { reportRoute } from '../../../../producers/usage/report.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { packageBytes, uploadOf } from '../../../support/packages.ts'
@@ -141,6 +142,23 @@ describe('producers/marketplace/orgs: suspending an organisation', () => {
     expect((await approve(waiting)).body.code).to.equal('publisher_suspended')
     await act('reactivate')
     expect((await approve(waiting)).status).to.equal(200)
+  })
+
+  it('keeps what was approved just before it from becoming public until it ends', async () => {
+    const { id } = (await upload('just-before')).body
+    await market.statusBecomes(id, 'in_review')
+    await suspend()
+    const all = market.database.as('atom_marketplace')
+    await owner("update marketplace.versions set status = 'approved' where id = ?", [id])
+    expect(await all.transaction((tx) => isHeldBack(tx, { org: 'demo', id }, market.clock()))).to.equal(true)
+    const publish = () => publishWaiting({ db: all, now: market.clock, wake: () => {} })
+    expect(await publish()).to.equal(0)
+    const seen = (await market.call('GET', `/wpk/${id}`, { as: market.tokens.demo })).body
+    expect(seen).to.include({ status: 'approved', waits_for: 'reactivation' })
+    await act('reactivate')
+    expect([await publish(), await publish()]).to.deep.equal([1, 0])
+    await market.statusBecomes(id, 'published')
+    expect(await all.transaction((tx) => isHeldBack(tx, { org: 'demo', id }, market.clock()))).to.equal(false)
   })
 
   it('is told and recorded once, however often and by how many at once it is asked', async () => {

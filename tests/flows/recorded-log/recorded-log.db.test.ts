@@ -16,11 +16,11 @@ describe('a recorded log, replayed', function () {
   it('holds every event type that something replayed comes from', () => {
     const types = new Set(log.events.map(({ headers }) => headers.ce_type))
     expect(
-      // A provider's webhooks lead to `payment.*`, a new rule set to verdicts on stored versions: no table that is
-      // replayed is made of them.
+      // A provider's webhooks lead to `payment.*`, a new rule set to verdicts on stored versions, `org.*` to what webhooks
+      // are told: no table that is replayed is made of them.
       eventTypes
         .map(({ type }) => type)
-        .filter((type) => !types.has(type) && !/^(payment|analyzer|rescan)\.|^wpk\.rescanned$/.test(type)),
+        .filter((type) => !types.has(type) && !/^(payment|analyzer|rescan|org)\.|^wpk\.rescanned$/.test(type)),
       '`npm run record-log`',
     ).to.deep.equal([])
   })

@@ -11,12 +11,19 @@ export type Sample = {
   /** Where the group is in partitions that are fetched apart from each other: one of them alone may hang. */
   places?: ReadonlyMap<string, string>
 }
-type Standing = ReadonlyMap<string, { place: string; since: number }>
+/** By partition: where the group was, and how long others were served while events waited there. */
+type Passed = ReadonlyMap<string, { place: string; passedMs: number }>
 /**
- * What is remembered from one sample to the next: since when there was no sign, how far behind the group was, and since
- * when partitions in which events wait stand where they are.
+ * What is remembered from one sample to the next: since when there was no sign, how far behind the group was, and which
+ * partitions were passed over.
  */
-export type Watch = { signs: number; since: number; behind: ReadonlyMap<string, number> | null; standing: Standing }
+export type Watch = {
+  at: number
+  signs: number
+  since: number
+  behind: ReadonlyMap<string, number> | null
+  passed: Passed
+}
 export type Patience = { fetchMs: number; applyMs: number }
 
 /**
@@ -28,8 +35,7 @@ export const PATIENCE: Patience = { fetchMs: 30_000, applyMs: 300_000 }
 /**
  * Whether a member hangs: no sign of it for too long, and a partition that had events waiting at the last look has no
  * fewer now. A slow member gives signs, an idle one has nothing waiting, and while nobody can tell nothing is done.
- * A partition that is fetched by itself may hang while the others give signs: then it stands still for longer than any
- * batch may take.
+ * A partition that is fetched by itself may hang while the others give signs: then these move on and on without it.
  */
 export function watchdog(
   before: Watch | null,
@@ -37,24 +43,27 @@ export function watchdog(
   { fetchMs, applyMs }: Patience = PATIENCE,
 ): { watch: Watch; restart: boolean } {
   const { at, signs, behind } = sample
-  const fresh: Watch = { signs, since: at, behind: null, standing: new Map() }
-  if (before === null || sample.stopped || at < before.since) return { watch: fresh, restart: false }
-  const standing = behind === null ? before.standing : standingNow(before.standing, sample)
-  if ([...standing.values()].some(({ since }) => at - since >= applyMs)) return { watch: fresh, restart: true }
-  if (signs !== before.signs) return { watch: { ...fresh, standing }, restart: false }
-  if (behind === null) return { watch: before, restart: false }
+  const fresh: Watch = { at, signs, since: at, behind: null, passed: new Map() }
+  if (before === null || sample.stopped || at < before.at) return { watch: fresh, restart: false }
+  const passed = behind === null ? before.passed : passedNow(before, sample)
+  if ([...passed.values()].some(({ passedMs }) => passedMs >= applyMs)) return { watch: fresh, restart: true }
+  if (signs !== before.signs) return { watch: { ...fresh, passed }, restart: false }
+  if (behind === null) return { watch: { ...before, at }, restart: false }
   const waits = [...behind].some(([partition, events]) => events > 0 && events >= (before.behind?.get(partition) ?? 0))
   const silent = at - before.since >= (sample.applying ? applyMs : fetchMs)
   if (silent && waits && before.behind !== null) return { watch: fresh, restart: true }
-  return { watch: { ...before, behind, standing }, restart: false }
+  return { watch: { ...before, at, behind, passed }, restart: false }
 }
 
-function standingNow(before: Standing, { at, behind, places = new Map() }: Sample): Standing {
-  const waiting = [...places].filter(([partition]) => (behind?.get(partition) ?? 0) > 0)
+/** One long batch makes every partition wait, so only time in which others were served counts against a member. */
+function passedNow(before: Watch, { at, behind, places = new Map() }: Sample): Passed {
+  const stayed = (partition: string, place: string) => before.passed.get(partition)?.place === place
+  const moved = [...places].some(([partition, place]) => before.passed.has(partition) && !stayed(partition, place))
   return new Map(
-    waiting.map(([partition, place]) => {
-      const known = before.get(partition)
-      return [partition, known?.place === place && known.since <= at ? known : { place, since: at }]
+    [...places].map(([partition, place]) => {
+      const waits = stayed(partition, place) && (behind?.get(partition) ?? 0) > 0
+      const passedMs = waits ? (before.passed.get(partition)?.passedMs ?? 0) + (moved ? at - before.at : 0) : 0
+      return [partition, { place, passedMs }]
     }),
   )
 }

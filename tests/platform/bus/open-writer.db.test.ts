@@ -28,7 +28,8 @@ describe('platform/bus: a writer that stays open', () => {
     const limit = 0.3
     const measure = measureData(data, metrics, log, limit)
     const check = openWriterCheck(data, limit)
-    const bus = openEmbeddedBus({ server: database.server, log, dbFor: () => db, appender: db })
+    // Its patience is shorter than an idle reader usually rests.
+    const bus = openEmbeddedBus({ server: database.server, log, dbFor: () => db, appender: db, idlePollMs: 50 })
     const seen: string[] = []
     const consuming = await bus.consume({
       group: 'waiting',

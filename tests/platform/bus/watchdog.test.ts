@@ -111,6 +111,13 @@ describe('platform/bus/watchdog', () => {
     expect(live(steps).restarts).to.deep.equal([61, 122])
   })
 
+  it('leaves a member alone that is slow with one batch while everything else waits for it', () => {
+    const steps = Array.from({ length: 400 }, (_, n) =>
+      step({ sign: true, behind: [20, 2], places: [n < 300 ? 1 : 2, 7] }),
+    )
+    expect(live(steps).restarts).to.deep.equal([])
+  })
+
   it('leaves a member alone whose partitions all move, are empty, or cannot be looked at', () =>
     holds(
       fc.property(fc.array(fc.boolean(), { maxLength: 200 }), (tellings) => {

@@ -15,11 +15,18 @@ const LONGEST = 8
 
 export const faultOf = (spec: string): string => `dies at ${spec}`
 
-/** Every point once; of code that groups share, one group, or in the long form each. */
+/** What these do stays in the database; their events leave through the outbox, whose own points are run on Kafka. */
+export const IN_DATABASE: readonly Drive[] = ['payments', 'credits', 'aws', 'stripe-meters', 'wallets']
+
+/**
+ * Every point once; of code that groups share, one group, or in the long form each. What stays in the database is run on
+ * Kafka too in the long form only.
+ */
 export function chains(backend: Backend, long: boolean): Chain[] {
   const byDrive = new Map<Drive, string[]>()
   for (const { name, drive, groups, only } of points) {
     if (only !== undefined && only !== backend) continue
+    if (!long && backend === 'kafka' && IN_DATABASE.includes(drive)) continue
     const specs = groups?.map((group) => `${name}@${group}`).slice(0, long ? groups.length : 1) ?? [name]
     for (const [n, spec] of specs.entries()) {
       // The first group counts usage; the others react to packages.

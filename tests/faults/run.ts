@@ -48,7 +48,7 @@ function lanesOf(backend: Backend, long: boolean, only: string | undefined): Lan
     .filter(({ specs }) => specs.length > 0)
     .map((chain): Job => ({ faults: chain.specs.map(faultOf), limitMs, run: (stage) => runChain(stage, chain) }))
   const lane = (jobs: Job[], brokers: 1 | 3 = 1): Lane => ({ backend, brokers, jobs })
-  if (backend === 'embedded') return [lane(ofCases(everywhere)), lane(points)]
+  if (backend === 'embedded') return [lane(ofCases(everywhere)), lane(points), lane(points)]
   // A killed member of a Kafka group is missed after 10 s only: more lanes wait at the same time.
   return [lane(ofCases(ofBrokers), 3), lane(points), lane(points), lane(ofCases(everywhere))]
 }

@@ -25,7 +25,7 @@ export type Feeds = {
   stop(): Promise<void>
 }
 
-const SEND_MS = 500
+const SEND_MS = 1_000
 const MEASURE_MS = 15_000
 const EXPIRE_MS = 3_600_000
 

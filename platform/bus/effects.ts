@@ -35,6 +35,23 @@ export async function readCursor(db: Db, group: string, topic: string, partition
   return found?.position ?? null
 }
 
+/** `readCursor` of one group for many partitions: what is asked in one turn of the event loop is one statement. */
+export function cursorReader(db: Db, group: string): (topic: string, partition: number) => Promise<string | null> {
+  let asking: Promise<Map<string, string>> | null = null
+  const readAll = async () => {
+    asking = null
+    const found = await db.query<{ topic: string; partition: number; position: string }>(
+      'select topic, partition, position from platform.cursors where consumer_group = ?',
+      [group],
+    )
+    return new Map(found.map(({ topic, partition, position }) => [`${topic}/${partition}`, position]))
+  }
+  return async (topic, partition) => {
+    asking ??= Promise.resolve().then(readAll)
+    return (await asking).get(`${topic}/${partition}`) ?? null
+  }
+}
+
 /** Remembers the events as applied by the group and returns those it had not seen: relays and producers may repeat. */
 export async function unseen(tx: Tx, group: string, events: readonly Envelope[]): Promise<Set<Envelope>> {
   if (events.length === 0) return new Set()

@@ -168,17 +168,13 @@ export function openEmbeddedBus({ server, log, dbFor, appender, idlePollMs = IDL
   }
 }
 
-async function readPositions(db: Db, options: ConsumeOptions): Promise<Map<string, string>> {
-  const positions = new Map<string, string>()
-  for (const topic of options.topics)
-    for (let partition = 0; partition < topic.partitions; partition++) {
-      const stored = await options.cursor(topic.name, partition)
-      positions.set(
-        `${topic.name}/${partition}`,
-        stored ?? (options.start === 'earliest' ? START : await endOf(db, topic.name, partition)),
-      )
-    }
-  return positions
+async function readPositions(db: Db, { topics, cursor, start }: ConsumeOptions): Promise<Map<string, string>> {
+  const places = topics.flatMap(({ name, partitions }) => Array.from({ length: partitions }, (_, n) => ({ name, n })))
+  const found = places.map(async ({ name, n }): Promise<[string, string]> => {
+    const stored = await cursor(name, n)
+    return [`${name}/${n}`, stored ?? (start === 'earliest' ? START : await endOf(db, name, n))]
+  })
+  return new Map(await Promise.all(found))
 }
 
 /** One statement, one snapshot: the fence and the rows it guards must not come from two. */

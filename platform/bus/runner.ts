@@ -19,7 +19,7 @@ import {
   storeDeadLetter,
   takeLetter,
 } from './dead-letters.ts'
-import { moveCursor, readCursor } from './effects.ts'
+import { cursorReader, moveCursor } from './effects.ts'
 import { openGroupStop } from './group-stop.ts'
 import type { Outcome } from './outcome.ts'
 import { type Count, reactions } from './reactions.ts'
@@ -58,13 +58,15 @@ export type RunnerOptions = {
   maxRecords?: number
   /** Waits between attempts of one event, in milliseconds; after the last the event is dead-lettered. */
   backoffMs?: readonly number[]
-  /** How often the group looks for dead letters whose turn it is, and whether it was stopped or may go on. */
+  /** How often the group looks for dead letters whose turn it is. */
   redriveMs?: number
   /** How often the group is looked at, and how long its member may be silent. */
   watchTimes?: WatchTimes
 }
 
-const REDRIVE_MS = 2_000
+const REDRIVE_MS = 5_000
+/** How often it looks whether it was stopped or may go on, unless it looks for dead letters more often. */
+const FOLLOW_MS = 2_000
 /** A stopped group holds its batch this long; then the bus asks again, so that no lease of it runs out. */
 const STOPPED_WAIT_MS = 60_000
 const BEHIND = { code: PARKED, reason: 'waits behind a dead letter of its key', attempts: 0 }
@@ -224,11 +226,11 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     start: 'earliest',
     maxRecords: options.maxRecords ?? 100,
     apply,
-    cursor: (topic, partition) => readCursor(db, group, topic, partition),
+    cursor: cursorReader(db, group),
   })
   const everyMs = options.redriveMs ?? REDRIVE_MS
   const redriving = runPeriodically(`redrive of ${group}`, everyMs, redrive, log)
-  const following = runPeriodically(`stop of ${group}`, everyMs, groupStop.follow, log)
+  const following = runPeriodically(`stop of ${group}`, Math.min(everyMs, FOLLOW_MS), groupStop.follow, log)
   const vitals = () => ({ ...consuming.vitals(), signs: consuming.vitals().signs + steps })
   const stopped = () => groupStop.reason() !== null
   const times = options.watchTimes && { times: options.watchTimes }

@@ -14,7 +14,7 @@ type Options = ReplayDeps & {
   maxRecords?: number
 }
 
-const EVERY_MS = 2_000
+const EVERY_MS = 5_000
 const MAX_RECORDS = 500
 const FORGET_AT_ONCE = 20_000
 

@@ -260,7 +260,8 @@ async function idleCpu(name: string, env: Record<string, string>): Promise<Figur
   const home = await freshHome()
   const system = await startSystem(home, env)
   try {
-    await pause(5_000)
+    // Right after a start the compiler and the garbage collector still have work that no idle process has.
+    await pause(30_000)
     const pid = system.process.pid as number
     const seconds = 20
     const before = await ticksOf(pid)

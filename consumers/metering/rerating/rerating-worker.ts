@@ -10,7 +10,7 @@ import { CHANGED_MEANWHILE, end, passOver, type ReratingDeps, reratingStep, Tena
 
 type Options = ReratingDeps & { everyMs?: number }
 
-const EVERY_MS = 1_000
+const EVERY_MS = 5_000
 const ATTEMPTS = 5
 const MOST_REST_MS = 1_000
 

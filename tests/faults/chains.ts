@@ -16,7 +16,19 @@ const LONGEST = 8
 export const faultOf = (spec: string): string => `dies at ${spec}`
 
 /** What these do stays in the database; their events leave through the outbox, whose own points are run on Kafka. */
-export const IN_DATABASE: readonly Drive[] = ['payments', 'credits', 'aws', 'stripe-meters', 'wallets']
+export const IN_DATABASE: readonly Drive[] = [
+  'key-store',
+  'reviews',
+  'withdrawals',
+  'orgs',
+  'issue',
+  'payments',
+  'credits',
+  'wallets',
+  'aws',
+  'stripe-meters',
+  'webhooks',
+]
 
 /**
  * Every point once; of code that groups share, one group, or in the long form each. What stays in the database is run on

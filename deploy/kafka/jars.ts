@@ -12,17 +12,25 @@ const POM = fileURLToPath(new URL('./pom.xml', import.meta.url))
 /** Shared by every start of this checkout, and gone with its dependencies. */
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/atom-kafka', import.meta.url))
 
-/** Folder with the jars that `pom.xml` names; Maven resolves them once per content of that file. */
-export async function kafkaJars(): Promise<string> {
+const resolving = new Map<string, Promise<string>>()
+
+/** Folder with the jars that `pom.xml` names; Maven resolves them once per content of that file. Who asks at once shares it. */
+export function kafkaJars(cache = CACHE): Promise<string> {
+  const asked = resolving.get(cache) ?? resolve(cache).finally(() => resolving.delete(cache))
+  resolving.set(cache, asked)
+  return asked
+}
+
+async function resolve(cache: string): Promise<string> {
   const pom = await readFile(POM)
-  const folder = join(CACHE, createHash('sha256').update(pom).digest('hex').slice(0, 12))
+  const folder = join(cache, createHash('sha256').update(pom).digest('hex').slice(0, 12))
   if (existsSync(folder)) return folder
-  await mkdir(CACHE, { recursive: true })
+  await mkdir(cache, { recursive: true })
   const partial = `${folder}.${process.pid}`
   const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${partial}`, '-DincludeScope=runtime']
   try {
     await run('mvn', ['-q', '-B', '-f', POM, ...goal])
-    // Renamed only when whole; whoever comes second finds it there and has nothing to do.
+    // Renamed only when whole; another process that was faster has left nothing to do.
     await rename(partial, folder).catch((error: unknown) => {
       if (!existsSync(folder)) throw error
     })

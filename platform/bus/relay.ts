@@ -2,7 +2,7 @@ import type { Topic } from '../../schemas/topics.ts'
 import type { Db } from '../db.ts'
 import { fault } from '../fault.ts'
 import type { Batch, Bus, BusRecord, Consuming, Extent, OutgoingRecord } from './bus.ts'
-import { moveCursor, readCursor } from './effects.ts'
+import { cursorReader, moveCursor } from './effects.ts'
 
 export type RelayOptions = {
   /** The log in the database, which on Kafka is the outbox. */
@@ -54,7 +54,7 @@ export async function startRelay({ outbox, kafka, db, topics }: RelayOptions): P
     start: 'earliest',
     maxRecords: MAX_RECORDS,
     apply,
-    cursor: (topic, partition) => readCursor(db, GROUP, topic, partition),
+    cursor: cursorReader(db, GROUP),
   })
   // The outbox holds every event that Kafka does, so both have to forget in time.
   const retentionFaults: Bus['retentionFaults'] = async (some) =>

@@ -93,23 +93,30 @@ export const summaryOf = (version: SummaryRow) => ({
   visibility: version.visibility,
 })
 
-const AWAITS_PUBLISHER = 'It is approved and published by itself once its publisher is no longer suspended.'
-const AWAITS_KEY =
-  'Approved. The key that the marketplace signs decisions with is out of reach; it is published by itself once it is back.'
+/** What an approved version waits for that is no person's decision, and what its publisher is told of it. */
+const AWAITS = {
+  reactivation: 'It is approved and published by itself once its publisher is no longer suspended.',
+  signing_key:
+    'Approved. The key that the marketplace signs decisions with is out of reach; it is published by itself once it is back.',
+} as const
+
+function waitsFor({ waits_since, publisher_suspended }: VersionRow): keyof typeof AWAITS | null {
+  if (waits_since === null) return null
+  return publisher_suspended ? 'reactivation' : 'signing_key'
+}
 
 /** Where a version stands, why, and what comes next; `place` is that in the queue, null for what waits for nobody. */
-export const standingOf = (version: VersionRow, place: number | null) => ({
-  status: version.status,
-  reason: version.reason,
-  place,
-  expected_decision_at: version.due_at.toISOString(),
-  next_step: version.waits_since
-    ? version.publisher_suspended
-      ? AWAITS_PUBLISHER
-      : AWAITS_KEY
-    : nextStep[version.status],
-  waits_for: version.waits_since ? (version.publisher_suspended ? 'reactivation' : 'signing_key') : null,
-})
+export function standingOf(version: VersionRow, place: number | null) {
+  const waits_for = waitsFor(version)
+  return {
+    status: version.status,
+    reason: version.reason,
+    place,
+    expected_decision_at: version.due_at.toISOString(),
+    next_step: waits_for === null ? nextStep[version.status] : AWAITS[waits_for],
+    waits_for,
+  }
+}
 
 /** A version by itself. */
 export const detailOf = (version: VersionRow, place: number | null) => ({

@@ -21,11 +21,12 @@ type Options = Omit<FeedDeps, 'box' | 'addresses'> & {
 export type Feeds = {
   routes: Route[]
   /** What is to be done now and then. */
-  timers: { name: string; everyMs: number; work: () => Promise<unknown> }[]
+  timers: { name: string; everyMs: number; work: () => Promise<unknown>; idleMs?: number }[]
   stop(): Promise<void>
 }
 
 const SEND_MS = 1_000
+const SEND_IDLE_MS = 5_000
 const MEASURE_MS = 15_000
 const EXPIRE_MS = 3_600_000
 
@@ -39,7 +40,7 @@ export async function openFeeds(options: Options): Promise<Feeds> {
   return {
     routes: feedRoutes(deps),
     timers: [
-      { name: 'calling of webhooks', everyMs: SEND_MS, work: sender.tick },
+      { name: 'calling of webhooks', everyMs: SEND_MS, work: sender.tick, idleMs: SEND_IDLE_MS },
       { name: 'measuring of webhooks', everyMs: MEASURE_MS, work: measureWebhooks(deps, metrics) },
       { name: 'expiry of the feed', everyMs: EXPIRE_MS, work: () => expireFeed(deps.allOrgs, deps.now()) },
     ],

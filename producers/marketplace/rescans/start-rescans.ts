@@ -1,3 +1,4 @@
+import type { Activity } from '../../../platform/activity.ts'
 import type { Bus } from '../../../platform/bus/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../../platform/db.ts'
@@ -9,12 +10,14 @@ import { measureRescans } from './measure-rescans.ts'
 import { requestRescans } from './request-rescans.ts'
 
 const ASK_MS = 1_000
-const MEASURE_MS = 5_000
+const IDLE_MS = 5_000
+const MEASURE_MS = 15_000
 
 type Shared = {
   db: Db
   now: Clock
   bus: Pick<Bus, 'wake'>
+  activity: Activity
   log: Log
   metrics: Metrics
   lifecycle: Lifecycle
@@ -22,9 +25,9 @@ type Shared = {
 }
 
 /** Asks for new verdicts on stored versions, round by round, for as long as the process runs. `db` is the marketplace's own. */
-export function startRescans({ db, now, bus, log, metrics, lifecycle, settings }: Shared): void {
+export function startRescans({ db, now, bus, activity, log, metrics, lifecycle, settings }: Shared): void {
   const periodically = (name: string, everyMs: number, work: () => Promise<unknown>) =>
-    lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
+    lifecycle.onClose(name, runPeriodically(name, everyMs, work, log, { idleMs: IDLE_MS, activity }).stop)
   const asking = { db, now, wake: bus.wake, perMinute: settings.rescansPerMinute }
   periodically('new verdicts on stored versions', ASK_MS, () => requestRescans(asking))
   periodically('measuring of new verdicts', MEASURE_MS, measureRescans(db, metrics))

@@ -85,6 +85,8 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     const port = running.find((service) => service.name === name)?.port
     return port === undefined ? '' : localUrl(settings.bind, port)
   }
+  let isReady = false
+  const ready = () => isReady
   const compliance = await openCompliance({
     pool,
     bus,
@@ -92,6 +94,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     log,
     settings,
     baseUrls: () => running.map(({ name }) => urlOf(name)),
+    ready,
   })
   const shared: Shared = {
     settings,
@@ -108,8 +111,6 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   }
   const authenticate = createAuthenticate({ db: app, tokens: issuers, visitor: demo.visitor, now })
   const changed = activity.happened
-  let isReady = false
-  const ready = () => isReady
   for (const name of names) {
     const { checks, ...part } = await startPart[name](shared)
     const all = [databaseCheck(app), ...opened.checks, ...issuers.checks, ...checks]
@@ -165,9 +166,12 @@ function createPools(server: Server, lifecycle: Lifecycle): (role: string) => Db
   }
 }
 
-type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics' | 'log' | 'settings'> & { baseUrls: () => string[] }
+type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics' | 'log' | 'settings'> & {
+  baseUrls: () => string[]
+  ready: () => boolean
+}
 
-async function openCompliance({ pool, bus, metrics, log, settings, baseUrls }: Observed) {
+async function openCompliance({ pool, bus, metrics, log, settings, baseUrls, ready }: Observed) {
   const policies = await readPolicies(new URL('./docs/policies/POLICIES.md', import.meta.url))
   const probes = {
     'P-1': probeDataClasses({ db: pool('atom_analytics'), bus, schemas: SCHEMAS, topics: topicList }),
@@ -175,7 +179,7 @@ async function openCompliance({ pool, bus, metrics, log, settings, baseUrls }: O
     'P-3': probeApprovals(pool('atom_marketplace')),
     'P-4': probeObservability({ bus, topics: [topics.wpk, topics.usage], baseUrls }),
     'P-5': probeRowSecurity(pool('atom_app'), SCHEMAS),
-    'P-6': probeLatency(metrics, 'atom_http_seconds', 1),
+    'P-6': probeLatency({ metrics, histogram: 'atom_http_seconds', limitSeconds: 1, ready, now }),
   }
   return createCompliance(policies, probes, now, log)
 }

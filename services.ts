@@ -33,6 +33,7 @@ import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import { expireReratings, measureDrift, replayNightly } from './consumers/metering/rerating/nightly.ts'
 import { runReratings } from './consumers/metering/rerating/rerating-worker.ts'
+import { tellUntoldPlans } from './consumers/metering/tell-plans.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import { lagCheck } from './platform/bus/lag-check.ts'
@@ -162,6 +163,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       paymentDays,
     }
     const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
+    periodically(shared, 'telling of plans', MINUTE_MS, () => tellUntoldPlans(deps))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
     periodically(shared, 'measuring of invoices', MINUTE_MS, measureLife(allTenants, shared.metrics))

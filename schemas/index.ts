@@ -7,6 +7,7 @@ import { orgReactivated } from './events/org.reactivated.ts'
 import { orgSuspended } from './events/org.suspended.ts'
 import { paymentFailed } from './events/payment.failed.ts'
 import { paymentSucceeded } from './events/payment.succeeded.ts'
+import { planCreated } from './events/plan.created.ts'
 import { rescanRequested } from './events/rescan.requested.ts'
 import { usageReported } from './events/usage.reported.ts'
 import { wpkBlocked } from './events/wpk.blocked.ts'
@@ -35,6 +36,7 @@ export const eventTypes: readonly EventDefinition[] = [
   rescanRequested,
   wpkRescanned,
   usageReported,
+  planCreated,
   invoiceUpdated,
   invoiceIssued,
   creditNoteIssued,

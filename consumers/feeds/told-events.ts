@@ -49,10 +49,16 @@ export const toldEvents: readonly ToldEvent[] = [
 ]
 
 /**
- * Types that nobody is told of: raw usage stays in its log (P-1), an open invoice changes twice a second, and the last
- * two are between the marketplace and its analyzer.
+ * Types that nobody is told of: raw usage stays in its log (P-1), an open invoice changes twice a second, a plan is what its
+ * partner wrote a moment ago, and the last two are between the marketplace and its analyzer.
  */
-export const untoldTypes = ['usage.reported', 'invoice.updated', 'analyzer.changed', 'rescan.requested'] as const
+export const untoldTypes = [
+  'usage.reported',
+  'invoice.updated',
+  'plan.created',
+  'analyzer.changed',
+  'rescan.requested',
+] as const
 
 export const toldTypes: readonly string[] = toldEvents.map(({ definition }) => definition.type)
 

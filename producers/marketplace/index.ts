@@ -20,6 +20,7 @@ import { recordRoutes } from './record/routes.ts'
 import { onAnalyzerChanged } from './rescans/on-analyzer-changed.ts'
 import { onRescanned } from './rescans/on-rescanned.ts'
 import { rescanRoutes } from './rescans/rescan-routes.ts'
+import { onPlanCreated } from './review/on-plan-created.ts'
 import { placeInQueue } from './review/queue.ts'
 import { reviewRoutes } from './review/routes.ts'
 import { revokedSignerRoutes } from './revoked-signers.ts'
@@ -61,4 +62,5 @@ export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>, polic
   onReviewed(now),
   onAnalyzerChanged(now),
   onRescanned(now),
+  onPlanCreated(),
 ]

@@ -23,3 +23,47 @@ create policy consumer on marketplace.price_plans to atom_marketplace using (tru
 create policy operator on marketplace.price_plans for select to atom_app using (platform.is_operator());
 grant select, insert on marketplace.price_plans to atom_marketplace;
 grant select on marketplace.price_plans to atom_app;
+
+-- One word of a name without its plural and as the eye keeps it. Numbers stay: names of a series differ in them.
+create function marketplace.word_stem(word text) returns text language sql immutable strict parallel safe as $$
+  select case
+    when w ~ '^[0-9]+$' then w
+    when length(w) > 4 and w ~ '[^aeiou]ies$' then marketplace.name_skeleton(left(w, -3) || 'y')
+    when length(w) > 3 and w ~ '(ss|x|z|ch|sh)es?$' then marketplace.name_skeleton(regexp_replace(w, 'es?$', ''))
+    -- status, analysis
+    when length(w) > 3 and w ~ '[^sui]s$' then marketplace.name_skeleton(left(w, -1))
+    else marketplace.name_skeleton(w) end
+  from lower(word) as w
+$$;
+-- What a name shares with those that have the same words, in singular or plural, joined or not, and in another order.
+-- With `to`, `from` and the like the order is the meaning; numbers keep theirs.
+create function marketplace.name_orders(name text) returns text[] language sql immutable strict parallel safe as $$
+  with words as (
+    select marketplace.word_stem(w) as stem, w ~ '^v?[0-9]+$' as number, at
+    from regexp_split_to_table(lower(name), '[._-]+') with ordinality as parts (w, at) where w <> ''),
+  joined as (
+    select string_agg(stem, '' order by at) as ordered,
+      string_agg(stem, '' order by at desc) as turned,
+      string_agg(stem, ' ' order by number, case when not number then stem end collate "C", at) as sorted,
+      count(*) as words, bool_or(number) as numbered
+    from words)
+  select array_remove(array[
+    case when length(ordered) >= 4 then ordered end,
+    case when free and words = 2 and not numbered then turned end,
+    case when free then sorted end], null)
+  from joined, lateral (select words > 1 and length(ordered) >= 6
+    and not lower(name) ~ '(^|[._-])(to|from|into|via|by|for|of|on|in|at|with|without|vs|2|4)([._-]|$)') as x (free)
+$$;
+alter table marketplace.names
+  add column orders text[] not null generated always as (marketplace.name_orders(name)) stored;
+create index names_orders on marketplace.names using gin (orders);
+create or replace function marketplace.alike_name(wanted text, wanted_by text, out name text, out public boolean)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select n.name, n.visibility = 'public' and exists (
+      select 1 from marketplace.versions v where v.name = n.name and v.status in ('published', 'deprecated', 'yanked'))
+  from marketplace.names n
+  where n.org <> wanted_by
+    and (n.near && marketplace.name_near(wanted) and marketplace.names_alike(n.name, wanted)
+      or n.orders && marketplace.name_orders(wanted))
+  order by n.created_at limit 1
+$$;

@@ -59,8 +59,7 @@ import { measureData } from './producers/data/watch.ts'
 import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
-import { startRescans } from './producers/marketplace/rescans/start-rescans.ts'
-import { queueUnanswered } from './producers/marketplace/unanswered.ts'
+import { startUpkeep } from './producers/marketplace/start-upkeep.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
 
@@ -133,9 +132,8 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
-    periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
-    startRescans({ ...shared, db: allTenants, now })
+    startUpkeep({ ...shared, db: allTenants, now })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)
     const downloads = openDownloads({ ...shared, db: allTenants, now })

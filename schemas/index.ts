@@ -19,6 +19,7 @@ import { wpkReviewed } from './events/wpk.reviewed.ts'
 import { wpkSubmitted } from './events/wpk.submitted.ts'
 import { wpkVerdict } from './events/wpk.verdict.ts'
 import { wpkYanked } from './events/wpk.yanked.ts'
+import { wpkReaderChanged } from './events/wpk_reader.changed.ts'
 import { wpkVisibilityChanged } from './events/wpk_visibility.changed.ts'
 
 /** The one list of event types: topics, reference pages and tests derive from it. */
@@ -30,6 +31,7 @@ export const eventTypes: readonly EventDefinition[] = [
   wpkRejected,
   wpkDeprecated,
   wpkVisibilityChanged,
+  wpkReaderChanged,
   wpkYanked,
   wpkBlocked,
   analyzerChanged,

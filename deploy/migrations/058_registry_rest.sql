@@ -67,3 +67,35 @@ create or replace function marketplace.alike_name(wanted text, wanted_by text, o
       or n.orders && marketplace.name_orders(wanted))
   order by n.created_at limit 1
 $$;
+
+-- Readers are told of as events (`wpk_reader.changed`); those named before that are told once, at the next start.
+alter table marketplace.name_readers add column told_at timestamptz;
+create index name_readers_untold on marketplace.name_readers (name, reader) where told_at is null;
+grant update (told_at) on marketplace.name_readers to atom_marketplace;
+
+-- Who is told what everybody would be told of a private package.
+create table feeds.package_readers (
+  name text not null,
+  reader text not null,
+  primary key (reader, name)
+);
+create index package_readers_name on feeds.package_readers (name);
+comment on table feeds.package_readers is 'who may read which private package [configuration]';
+alter table feeds.package_readers enable row level security;
+alter table feeds.package_readers force row level security;
+create policy consumer on feeds.package_readers to atom_feeds using (true) with check (true);
+create policy own on feeds.package_readers for select to atom_app using (reader = platform.current_org());
+grant select, insert, delete on feeds.package_readers to atom_feeds;
+grant select on feeds.package_readers to atom_app;
+-- The types are those of `publicTypes` in consumers/feeds/told-events.ts; a test compares.
+create policy read on feeds.events for select to atom_app using (
+  type in ('wpk.published', 'wpk.deprecated', 'wpk.yanked', 'wpk.blocked')
+  and package = any (array(select r.name from feeds.package_readers r where r.reader = platform.current_org())));
+
+-- The portal shows a private package to its readers too.
+alter table read.packages add column readers text[] not null default '{}';
+drop policy visible on read.packages;
+create policy visible on read.packages for select to atom_portal
+  using (org = platform.current_org() or platform.is_operator()
+    or (status in ('published', 'deprecated') and platform.current_org() is not null
+      and (visibility = 'public' or platform.current_org() = any (readers))));

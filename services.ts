@@ -33,6 +33,7 @@ import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import { expireReratings, measureDrift, replayNightly } from './consumers/metering/rerating/nightly.ts'
 import { runReratings } from './consumers/metering/rerating/rerating-worker.ts'
+import { tellUntoldPlans } from './consumers/metering/tell-plans.ts'
 import { portOf, SERVICES, type ServiceName } from './deploy/service-ports.ts'
 import type { AtomSettings } from './deploy/settings.ts'
 import type { Activity } from './platform/activity.ts'
@@ -60,8 +61,7 @@ import { measureData } from './producers/data/watch.ts'
 import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
-import { startRescans } from './producers/marketplace/rescans/start-rescans.ts'
-import { queueUnanswered } from './producers/marketplace/unanswered.ts'
+import { startUpkeep } from './producers/marketplace/start-upkeep.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
 
@@ -126,9 +126,8 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
-    periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
-    startRescans({ ...shared, db: allTenants, now })
+    startUpkeep({ ...shared, db: allTenants, now })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)
     const downloads = openDownloads({ ...shared, db: allTenants, now })
@@ -156,6 +155,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       paymentDays,
     }
     const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
+    periodically(shared, 'telling of plans', MINUTE_MS, () => tellUntoldPlans(deps))
     periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps), IDLE_MS)
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
     periodically(shared, 'measuring of invoices', MINUTE_MS, measureLife(allTenants, shared.metrics))

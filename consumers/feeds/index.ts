@@ -4,6 +4,7 @@ import type { Metrics } from '../../platform/metrics.ts'
 import type { FeedDeps } from './deps.ts'
 import { expireFeed } from './expire-feed.ts'
 import { feedRoute } from './feed-route.ts'
+import { readerHandler } from './on-reader.ts'
 import { toldHandlers } from './on-told-event.ts'
 import { visibilityHandler } from './on-visibility.ts'
 import { deliveryRoutes } from './webhooks/delivery-routes.ts'
@@ -52,6 +53,7 @@ export async function openFeeds(options: Options): Promise<Feeds> {
 export const feedHandlers = ({ now }: Pick<FeedDeps, 'now'>): Handler[] => [
   ...toldHandlers({ now }),
   visibilityHandler(),
+  readerHandler(),
   ...standingHandlers(),
 ]
 

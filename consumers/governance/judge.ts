@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { messageOf } from '../../platform/errors.ts'
+import { currentPolicy } from '../../schemas/policy/policy-document.ts'
 import type { CapabilityDetail, Contribution, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
 import type { Wpk } from '../../schemas/wpk.ts'
 import { type Capability, capabilitiesOf } from './capabilities.ts'
@@ -91,6 +92,7 @@ export async function conclude(
   return {
     risk_score: risk,
     decision: decisionOf(risk, violations, allChecks),
+    policy_version: currentPolicy.version,
     violations,
     capabilities,
     digest,

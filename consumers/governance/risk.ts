@@ -1,8 +1,9 @@
+import { currentPolicy } from '../../schemas/policy/policy-document.ts'
 import type { Confidence, Severity, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
 import { HYGIENE_RULES } from './rules/index.ts'
 
-/** From here on a person looks at the package; the marketplace's default policy uses the same number. */
-export const REVIEW_THRESHOLD = 0.3
+/** From here on a person looks at the package: the number of the policy that the marketplace decides under. */
+export const REVIEW_THRESHOLD = currentPolicy.risk.review_from
 
 /**
  * The least risk a finding gives, whatever the model says. A high severity always reaches the review threshold; a

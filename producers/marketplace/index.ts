@@ -1,6 +1,7 @@
 import type { Handler } from '../../platform/bus/runner.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Route } from '../../platform/http/route.ts'
+import type { PolicyDocument } from '../../schemas/policy/policy-document.ts'
 import { byNameRoutes } from './catalog/by-name.ts'
 import { type DownloadCounter, downloadsRoute } from './catalog/downloads.ts'
 import { listRoute } from './catalog/list-versions.ts'
@@ -14,12 +15,12 @@ import { memberRoutes } from './orgs/members.ts'
 import { organisationRoutes } from './orgs/organisations.ts'
 import { suspensionRoutes } from './orgs/suspensions.ts'
 import { packageRoutes } from './packages.ts'
-import type { PolicyDocument } from './policy/policy-document.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
 import { onAnalyzerChanged } from './rescans/on-analyzer-changed.ts'
 import { onRescanned } from './rescans/on-rescanned.ts'
 import { rescanRoutes } from './rescans/rescan-routes.ts'
+import { onPlanCreated } from './review/on-plan-created.ts'
 import { placeInQueue } from './review/queue.ts'
 import { reviewRoutes } from './review/routes.ts'
 import { revokedSignerRoutes } from './revoked-signers.ts'
@@ -61,4 +62,5 @@ export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>, polic
   onReviewed(now),
   onAnalyzerChanged(now),
   onRescanned(now),
+  onPlanCreated(),
 ]

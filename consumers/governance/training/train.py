@@ -15,7 +15,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut
 
 VERSION = "2.1.0"
-REVIEW = 0.3
+# The threshold of the publishing policy in force: what the card says was measured is said of that.
+POLICIES = pathlib.Path(__file__).parents[3] / "schemas" / "policy" / "versions"
+REVIEW = json.loads(max(POLICIES.glob("*.json"), key=lambda file: int(file.stem)).read_text())["risk"]["review_from"]
 # The samples are half risky, submissions are not. Four to one keeps an ordinary package well below the threshold.
 BENIGN_WEIGHT = 4.0
 # Of 0.3, 1, 2, 4 and 10 the value with the lowest log loss when each family is left out in turn.

@@ -16,6 +16,7 @@ import { lastApproved } from './last-approved.ts'
 import { maskedValue, secretPlaces } from './masking.ts'
 import { offeredFindings } from './overrides.ts'
 import { signerHistory, similarDecisions } from './precedents.ts'
+import { pricePlans } from './price-plans.ts'
 import { queued } from './queue.ts'
 import { addedTo, surfaceOf } from './surface.ts'
 import { entryOf, lastEntries } from './thread.ts'
@@ -31,7 +32,7 @@ export function dossierRoute(deps: MarketplaceDeps): Route {
     const found = await deps.db.transaction((tx) => readAll(tx, call.params.id ?? '', now), {
       scope: scopeOf(call.principal),
     })
-    const { version, approvals, read, earlier, signer, history, similar, thread, accepted } = found
+    const { version, approvals, read, earlier, signer, history, similar, thread, accepted, prices } = found
     const rules = new Set(version.verdict?.violations.map(({ rule_id }) => rule_id))
     return {
       status: 200,
@@ -48,6 +49,7 @@ export function dossierRoute(deps: MarketplaceDeps): Route {
         signer: { ...signer, ...history },
         similar_decisions: similar,
         accepted_findings: accepted,
+        price_plans: prices,
         templates: reasonTemplates.filter(({ rule }) => rule === null || rules.has(rule)),
         thread: { thread_id: threadOf(version), entries: thread.map(entryOf) },
       },
@@ -69,6 +71,7 @@ async function readAll(tx: Tx, id: string, now: Date) {
     history: await signerHistory(tx, version),
     similar: await similarDecisions(tx, version),
     accepted: await offeredFindings(tx, version, now),
+    prices: await pricePlans(tx, version, now),
     thread: await lastEntries(tx, version),
   }
 }

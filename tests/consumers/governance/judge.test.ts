@@ -1,12 +1,17 @@
+import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { FEATURE_NAMES } from '../../../consumers/governance/features.ts'
 import { judge, runRules } from '../../../consumers/governance/judge.ts'
 import type { LoadedModel } from '../../../consumers/governance/model.ts'
 import { asSubmitted } from '../../../consumers/governance/outside-checks.ts'
 import { RULES } from '../../../consumers/governance/rules/index.ts'
+import { currentPolicy } from '../../../schemas/policy/policy-document.ts'
 import type { VerdictCheck } from '../../../schemas/verdict.ts'
 import { bytesOf, packageWith, shell } from './packages.ts'
 
+const card = JSON.parse(
+  readFileSync(new URL('../../../consumers/governance/model/model.json', import.meta.url), 'utf8'),
+) as { thresholds: Record<string, number> }
 const none: LoadedModel = { usable: false, reason: 'not there' }
 const answering = (probability: number | null): LoadedModel => ({
   usable: true,
@@ -46,6 +51,19 @@ describe('judge', () => {
   it('lets the model ask for a review but never block', async () => {
     expect(await judge(bytesOf(plain), plain, answering(0.999))).to.include({ risk_score: 0.89, decision: 'review' })
     expect(await judge(bytesOf(plain), plain, answering(0.2))).to.include({ risk_score: 0.2, decision: 'pass' })
+  })
+
+  it('asks for a review from the risk on that the publishing policy says, and names the policy', async () => {
+    const { risk, version } = currentPolicy
+    const said = async (probability: number) => {
+      const { decision, policy_version } = await judge(bytesOf(plain), plain, answering(probability))
+      return [decision, policy_version]
+    }
+    expect(await said(risk.review_from)).to.deep.equal(['review', version])
+    expect(await said(risk.review_from - 0.0001)).to.deep.equal(['pass', version])
+    expect(card.thresholds, 'train and measure the model at the threshold of the policy').to.deep.equal({
+      review: risk.review_from,
+    })
   })
 
   it('treats a model without an answer as a failed check, not as a clean one', async () => {

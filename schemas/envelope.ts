@@ -35,4 +35,16 @@ export const Period = Type.String({ pattern: '^\\d{4}-(0[1-9]|1[0-2])$' })
 export const closed = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false })
 
+/**
+ * Words that a person can read: at least one letter or digit, so neither spaces nor characters without a look. The four
+ * that are left out count as letters and show nothing (Hangul fillers).
+ */
+export const saidText = (maxLength: number) =>
+  Type.String({
+    description: 'text with a letter or digit',
+    minLength: 1,
+    maxLength,
+    pattern: '(?![\\u115f\\u1160\\u3164\\uffa0])[\\p{L}\\p{N}]',
+  })
+
 export type { Static }

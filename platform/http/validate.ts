@@ -5,7 +5,7 @@ import type { Fault } from '../errors.ts'
 import { httpError } from './errors.ts'
 
 // First error only: a body of a thousand faults must not cost a thousand error objects.
-const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: false, discriminator: true })
+const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: false, discriminator: true, verbose: true })
 const compiled = new WeakMap<TSchema, ValidateFunction>()
 
 /** Faults of a value against a schema; empty when it fits. */
@@ -17,11 +17,17 @@ export function faultsOf(schema: TSchema, value: unknown): Fault[] {
   }
   if (validate(value)) return []
   return (validate.errors ?? []).slice(0, 1).map((error) => {
+    // A schema that describes its text says more than its pattern does.
+    const described = error.keyword === 'pattern' && error.parentSchema?.description
     const extra = error.keyword === 'additionalProperties' ? pointerStep(String(error.params.additionalProperty)) : ''
     return {
       pointer: `${error.instancePath}${extra}`,
       code: extra ? 'unknown_member' : error.keyword,
-      detail: extra ? 'is not a member of this call' : (error.message ?? 'is not valid'),
+      detail: extra
+        ? 'is not a member of this call'
+        : described
+          ? `must be ${described}`
+          : (error.message ?? 'is not valid'),
     }
   })
 }

@@ -1,4 +1,3 @@
-import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock } from '../../platform/bus/outbox.ts'
 import { type Db, row, rows, type Tx } from '../../platform/db.ts'
@@ -6,7 +5,7 @@ import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
 import type { Metrics } from '../../platform/metrics.ts'
-import { closed } from '../../schemas/envelope.ts'
+import { closed, saidText } from '../../schemas/envelope.ts'
 import { wpkBlocked } from '../../schemas/events/wpk.blocked.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { marketplaceError } from './errors.ts'
@@ -15,7 +14,7 @@ import { actorOf } from './review/reviewable.ts'
 import { signerFault, signerOf } from './signers.ts'
 import { columns, findVersion, recordSha256, summaryOf, type VersionRow } from './version-row.ts'
 
-const KeepBody = closed({ reason: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }) })
+const KeepBody = closed({ reason: saidText(4_000) })
 const PUBLIC = ['published', 'deprecated']
 
 /** Public, signed at or after the moment from which its signer does not count, and no person has said since to keep it. */

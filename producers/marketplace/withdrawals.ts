@@ -1,4 +1,3 @@
-import { Type } from '@sinclair/typebox'
 import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { execute, type Tx } from '../../platform/db.ts'
@@ -6,7 +5,7 @@ import { fault } from '../../platform/fault.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
-import { closed } from '../../schemas/envelope.ts'
+import { closed, saidText } from '../../schemas/envelope.ts'
 import { wpkBlocked } from '../../schemas/events/wpk.blocked.ts'
 import { wpkDeprecated } from '../../schemas/events/wpk.deprecated.ts'
 import { wpkYanked } from '../../schemas/events/wpk.yanked.ts'
@@ -17,7 +16,7 @@ import { recordDecision } from './review/decisions.ts'
 import { actorOf } from './review/reviewable.ts'
 import { findVersion, recordSha256, type VersionRow } from './version-row.ts'
 
-const WithdrawalBody = closed({ reason: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }) })
+const WithdrawalBody = closed({ reason: saidText(4_000) })
 
 /** How a version that was public is taken back: the call, who may, where it leads, and what is announced. */
 const withdrawals = [

@@ -3,13 +3,13 @@ import { execute, row, type Tx } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { isUuid } from '../../../platform/uuid.ts'
-import { closed } from '../../../schemas/envelope.ts'
+import { closed, saidText } from '../../../schemas/envelope.ts'
 import { billingError } from '../errors.ts'
 import { markUsed } from './mark-used.ts'
 
 export const DecisionBody = closed({
   decision: Type.Union([Type.Literal('release'), Type.Literal('write_off')]),
-  justification: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }),
+  justification: saidText(4_000),
 })
 export const stateOfDecision = { release: 'released', write_off: 'written_off' } as const
 

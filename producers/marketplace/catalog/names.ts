@@ -5,7 +5,7 @@ import { execute, row, rows, sqlState, type Tx } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
-import { closed } from '../../../schemas/envelope.ts'
+import { closed, saidText } from '../../../schemas/envelope.ts'
 import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 import { WPK_NAME } from '../../../schemas/wpk.ts'
 import type { MarketplaceDeps } from '../deps.ts'
@@ -17,7 +17,7 @@ const VisibilityBody = closed({ visibility: Visibility })
 const ReaderBody = closed({ reader: Type.String({ minLength: 1, maxLength: 128 }) })
 const AllowanceBody = closed({
   org: Type.String({ minLength: 1, maxLength: 128 }),
-  reason: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }),
+  reason: saidText(4_000),
 })
 /** An organisation names its readers one by one; who needs more of them publishes. */
 const MAX_READERS = 1_000

@@ -1,11 +1,10 @@
-import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../../platform/bus/outbox.ts'
 import { execute, type Tx } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
-import { closed } from '../../../schemas/envelope.ts'
+import { closed, saidText } from '../../../schemas/envelope.ts'
 import { orgReactivated } from '../../../schemas/events/org.reactivated.ts'
 import { orgSuspended } from '../../../schemas/events/org.suspended.ts'
 import { type MarketplaceDeps, SOURCE } from '../deps.ts'
@@ -14,7 +13,7 @@ import { actorOf } from '../review/reviewable.ts'
 import { recordAct } from './act-record.ts'
 import { findOrg, orgOf } from './org-row.ts'
 
-const ReasonBody = closed({ reason: Type.String({ minLength: 1, maxLength: 1_000, pattern: '\\S' }) })
+const ReasonBody = closed({ reason: saidText(1_000) })
 
 /**
  * POST /orgs/{org}/suspend and reactivate. Asked twice, each happens and is announced once; the first reason stays.

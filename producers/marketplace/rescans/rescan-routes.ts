@@ -1,17 +1,16 @@
-import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../../platform/auth/principal.ts'
 import { execute, rows, type Tx } from '../../../platform/db.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
-import { closed } from '../../../schemas/envelope.ts'
+import { closed, saidText } from '../../../schemas/envelope.ts'
 import type { Verdict } from '../../../schemas/verdict.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { marketplaceError } from '../errors.ts'
 import { actorOf } from '../review/reviewable.ts'
 import { columns, findVersion, summaryOf, type VersionRow } from '../version-row.ts'
 
-const SettleBody = closed({ justification: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }) })
+const SettleBody = closed({ justification: saidText(4_000) })
 
 type RoundRow = {
   id: string

@@ -6,7 +6,7 @@ import { fault } from '../../../platform/fault.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
-import { closed } from '../../../schemas/envelope.ts'
+import { closed, saidText } from '../../../schemas/envelope.ts'
 import { ReviewDecision, wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
 import { currentPolicy } from '../../../schemas/policy/policy-document.ts'
 import { type MarketplaceDeps, SOURCE } from '../deps.ts'
@@ -22,7 +22,7 @@ import { actorOf, requireOpen } from './reviewable.ts'
 
 const ReviewBody = closed({
   decision: ReviewDecision,
-  justification: Type.Optional(Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' })),
+  justification: Type.Optional(saidText(4_000)),
   /** A reason of GET /reviews/templates; the justification is added to it. */
   template: Type.Optional(Type.String({ maxLength: 64 })),
   /** Findings that shall not hold the next version. */

@@ -6,7 +6,7 @@ import { fault } from '../../../platform/fault.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
-import { closed } from '../../../schemas/envelope.ts'
+import { closed, saidText } from '../../../schemas/envelope.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { marketplaceError } from '../errors.ts'
 import { findVersion, type VersionRow } from '../version-row.ts'
@@ -15,8 +15,8 @@ import { actorOf, holderOf, requireOpen } from './reviewable.ts'
 
 const LEASE_MS = 15 * 60_000
 const HandOverBody = closed({
-  to: Type.String({ maxLength: 512, pattern: '^\\S+$' }),
-  reason: Type.Optional(Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' })),
+  to: Type.String({ maxLength: 512, pattern: '^[\\x21-\\x7e]+$' }),
+  reason: Type.Optional(saidText(4_000)),
 })
 type Step = (tx: Tx, version: VersionRow, call: Call, now: Date) => Promise<{ by: string | null; until: Date | null }>
 

@@ -3,19 +3,18 @@ import { uuidv7 } from 'uuidv7'
 import { execute, row, rows, type Tx } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { parseUtcTime } from '../../../platform/utc-time.ts'
-import { closed } from '../../../schemas/envelope.ts'
+import { closed, saidText } from '../../../schemas/envelope.ts'
 import { currentPolicy } from '../../../schemas/policy/policy-document.ts'
 import { marketplaceError } from '../errors.ts'
 import type { AcceptedFinding } from '../policy/decide-by-policy.ts'
 import type { VersionRow } from '../version-row.ts'
 
-const Text = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '\\S' })
 /** A finding that shall not hold the next version of the package: until when, for whom to ask, and why. */
 export const Acceptance = closed({
   fingerprint: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   expires_at: Type.String({ maxLength: 40 }),
-  owner: Text(200),
-  reason: Text(2_000),
+  owner: saidText(200),
+  reason: saidText(2_000),
 })
 export type Acceptance = Static<typeof Acceptance>
 

@@ -1,4 +1,3 @@
-import { Type } from '@sinclair/typebox'
 import { uuidv7 } from 'uuidv7'
 import { isOperator, type Principal, scopeOf } from '../../../platform/auth/principal.ts'
 import { execute, row, type Tx } from '../../../platform/db.ts'
@@ -6,14 +5,14 @@ import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
-import { closed } from '../../../schemas/envelope.ts'
+import { closed, saidText } from '../../../schemas/envelope.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { marketplaceError } from '../errors.ts'
 import { findVersion, threadOf, type VersionRow } from '../version-row.ts'
 import { actorOf } from './reviewable.ts'
 import { entryOf, threadEntries } from './thread.ts'
 
-const MessageBody = closed({ text: Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' }) })
+const MessageBody = closed({ text: saidText(4_000) })
 type MessageRow = { id: string; author: string; text: string; at: Date }
 /** More than people write to each other about one version. */
 const MOST_MESSAGES = 200

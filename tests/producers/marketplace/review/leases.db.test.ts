@@ -117,7 +117,16 @@ describe('producers/marketplace/review/leases', () => {
     expect(codeOf(await act(id, 'hand-over', other, { to: ME }))).to.deep.equal([409, 'claim_lost'])
     await act(id, 'claim')
     expect(codeOf(await act(id, 'hand-over', other, { to: 'atom-third' }))).to.deep.equal([409, 'claimed_by_another'])
-    for (const json of [{ to: ME }, { to: 'partner@demo' }, { to: '' }, { to: 'a b' }, {}, { to: OTHER, reason: ' ' }])
+    for (const json of [
+      { to: ME },
+      { to: 'partner@demo' },
+      { to: '' },
+      { to: 'a b' },
+      {},
+      { to: OTHER, reason: ' ' },
+      { to: OTHER, reason: '\u200b' },
+      { to: 'é' },
+    ])
       expect(codeOf(await act(id, 'hand-over', undefined, json)), JSON.stringify(json)).to.deep.equal([
         400,
         'body_malformed',

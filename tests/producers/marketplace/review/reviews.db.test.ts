@@ -230,6 +230,7 @@ describe('producers/marketplace: reviews', () => {
         [{ decision: 'approve' }, ''],
         [{ decision: 'approve', justification: '' }, '/justification'],
         [{ decision: 'approve', justification: '  \n ' }, '/justification'],
+        [{ decision: 'approve', justification: '\u200b\u2060' }, '/justification'],
         [{ decision: 'publish', justification: 'x' }, '/decision'],
         [{ decision: 'approve', justification: 'x', force: true }, '/force'],
       ]

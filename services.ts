@@ -58,6 +58,7 @@ import { measureData } from './producers/data/watch.ts'
 import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
+import { reading } from './producers/marketplace/reading/reading.ts'
 import { startRescans } from './producers/marketplace/rescans/start-rescans.ts'
 import { queueUnanswered } from './producers/marketplace/unanswered.ts'
 import { reportRoute } from './producers/usage/report.ts'
@@ -135,6 +136,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
     startRescans({ ...shared, db: allTenants, now })
+    await reading.ready()
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)
     const downloads = openDownloads({ ...shared, db: allTenants, now })

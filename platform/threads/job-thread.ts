@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { httpError } from '../http/errors.ts'
-import { errorOf, type Jobs, type ThreadReply, type ThreadRequest } from './serve-jobs.ts'
+import { errorOf, type Jobs, NOTHING, type ThreadReply, type ThreadRequest } from './serve-jobs.ts'
 
 export type JobThreadOptions = {
   /** Time for one job, from its begin; the thread is ended when it is over. Default 5000. */
@@ -10,10 +10,12 @@ export type JobThreadOptions = {
 }
 export type JobThread<J extends Jobs> = {
   /**
-   * Runs a job on the thread. `who` is for whom: callers take turns, so that one with many jobs delays the others by one
-   * of them at a time. Rejects with the AppError that the job threw, or with `unavailable`.
+   * Runs a job on the thread. `who` is for whom: callers take turns, so that one with many jobs does not keep the
+   * others waiting for all of them. Rejects with the AppError that the job threw, or with `unavailable`.
    */
   run<N extends keyof J & string>(name: N, who: string, input: Parameters<J[N]>[0]): Promise<Awaited<ReturnType<J[N]>>>
+  /** Starts the thread now, so that the first job does not wait for that; rejects when it does not come up. */
+  ready(): Promise<void>
 }
 
 type Job = {
@@ -100,15 +102,14 @@ export function jobThread<J extends Jobs>(program: URL, options: JobThreadOption
     on.postMessage({ ...job.request, id: lastId } satisfies ThreadRequest)
   }
 
-  return {
-    run: (name, who, input) =>
-      new Promise((resolve, reject) => {
-        const jobs = waiting.get(who) ?? []
-        if (jobs.length >= mostWaiting) return reject(unavailable(`${mostWaiting} requests of yours wait already`))
-        waiting.set(who, [...jobs, { request: { name, input }, resolve, reject }])
-        pump()
-      }),
-  }
+  const run = (name: string, who: string, input: unknown): Promise<never> =>
+    new Promise((resolve, reject) => {
+      const jobs = waiting.get(who) ?? []
+      if (jobs.length >= mostWaiting) return reject(unavailable(`${mostWaiting} requests of yours wait already`))
+      waiting.set(who, [...jobs, { request: { name, input }, resolve, reject }])
+      pump()
+    })
+  return { run, ready: () => run(NOTHING, '', null) }
 }
 
 function settle(job: Job, reply: Exclude<ThreadReply, { kind: 'ready' }>): void {

@@ -3,6 +3,8 @@ import { AppError, type Fault, messageOf } from '../errors.ts'
 
 /** Work by name. What goes in and comes out is cloned between threads: plain data and bytes. */
 export type Jobs = Record<string, (input: never) => unknown>
+/** The name of no job: who asks for it wants to know that the thread is there. */
+export const NOTHING = ''
 export type ThreadRequest = { id: number; name: string; input: unknown }
 export type PlainError = { code: string; status: number; title: string; detail: string; errors: Fault[] }
 export type ThreadReply =
@@ -23,6 +25,7 @@ export function serveJobs(jobs: Jobs): void {
 
 async function answer(jobs: Jobs, id: number, name: string, input: unknown): Promise<ThreadReply> {
   try {
+    if (name === NOTHING) return { kind: 'done', id, value: undefined }
     const job = jobs[name]
     if (!job) throw new Error(`no job ${name}`)
     return { kind: 'done', id, value: await job(input as never) }

@@ -17,6 +17,7 @@ import { MAX_UPLOAD_BYTES, type Upload } from './reading/upload-body.ts'
 import type { PlaceOf } from './review/queue.ts'
 import { predecessorOf, supersede } from './review/supersede.ts'
 import { signersOf } from './signers.ts'
+import { oneATurn } from './trust/one-a-turn.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
 import { columns, standingOf, threadOf, type VersionRow } from './version-row.ts'
@@ -44,7 +45,8 @@ export function uploadRoute(
     const now = deps.now()
     const own = await deps.db.transaction((tx) => signersOf(tx, org), { scope })
     const signers = { ...own, foreign: foreignKeys }
-    const signature = await verifySignature(bytes, signed, { signers, root: deps.trustRoot, receivedAt: now })
+    const trust = { signers, root: deps.trustRoot, receivedAt: now }
+    const signature = await oneATurn(() => verifySignature(bytes, signed, trust))
     if ('refused' in read) throw errorOf(read.refused)
     const locks = [keyLock(wpkSubmitted.topic, read.name)]
     const { version, created } = await deps.db.transaction(

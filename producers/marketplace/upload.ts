@@ -48,6 +48,7 @@ export function uploadRoute(
     const trust = { signers, root: deps.trustRoot, receivedAt: now }
     const signature = await oneATurn(() => verifySignature(bytes, signed, trust))
     if ('refused' in read) throw errorOf(read.refused)
+    fault('upload.after-verification')
     const locks = [keyLock(wpkSubmitted.topic, read.name)]
     const { version, created } = await deps.db.transaction(
       (tx) => store(tx, { org, bytes, wpk: read, signature, now, call, visibility }),
@@ -124,8 +125,12 @@ export function uploadRoute(
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])
+    fault('upload.after-event')
     // After its first version, so that whoever follows the events has something to hide.
-    if (claimed && visibility === 'private') await tellVisibility(tx, { org, name, visibility }, { call, now })
+    if (claimed && visibility === 'private') {
+      await tellVisibility(tx, { org, name, visibility }, { call, now })
+      fault('upload.after-visibility')
+    }
     await supersede(tx, before.open, { version, principal: call.principal, now, traceparent: call.traceparent })
     fault('upload.before-commit')
     return { version: created, created: true }

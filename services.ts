@@ -134,7 +134,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const allTenants = pool('atom_marketplace')
     periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
-    startRescans({ ...shared, db: allTenants, now })
+    startRescans({ ...shared, ...trust.deps, db: allTenants, now })
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)
     const downloads = openDownloads({ ...shared, db: allTenants, now })

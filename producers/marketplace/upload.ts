@@ -7,8 +7,10 @@ import { parseDocument } from '../../platform/document.ts'
 import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
+import type { Origin } from '../../schemas/origin.ts'
 import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
 import { claimName } from './catalog/claim-name.ts'
+import type { OlderAlike } from './catalog/older-alike.ts'
 import { tellVisibility } from './catalog/visibility.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
@@ -20,15 +22,14 @@ import { type VerifiedSignature, verifySignature } from './trust/verify-signatur
 import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload, type Upload } from './upload-body.ts'
 import { columns, standingOf, threadOf, type VersionRow } from './version-row.ts'
 
+/** What only the marketplace's own role may see. */
+type Asked = { foreignKeys: () => Promise<readonly PublicKey[]>; placeOf: PlaceOf; olderAlike: OlderAlike }
+
 /**
  * POST /wpk/upload: size, signature over the exact bytes, shape, then name and version, in this order. The version,
  * its bytes and its event commit together; a refused upload leaves nothing behind.
  */
-export function uploadRoute(
-  deps: MarketplaceDeps,
-  foreignKeys: () => Promise<readonly PublicKey[]>,
-  placeOf: PlaceOf,
-): Route {
+export function uploadRoute(deps: MarketplaceDeps, { foreignKeys, placeOf, olderAlike }: Asked): Route {
   async function handle(call: Call): Promise<Answer> {
     const { org } = call.principal
     const scope = scopeOf(call.principal)
@@ -39,9 +40,11 @@ export function uploadRoute(
     const signature = await verifySignature(bytes, signed, { signers, root: deps.trustRoot, receivedAt: now })
     const { wpk, format } = readWpk(bytes, mediaType)
     const { name } = wpk.metadata
+    const origin: Origin = { signature: 'verified', signer: 'registered', ...(await olderAlike(org, name)) }
     const locks = [keyLock(wpkSubmitted.topic, name)]
     const { version, created } = await deps.db.transaction(
-      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call, visibility }),
+      (tx) =>
+        store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call, visibility, origin }),
       { scope, locks },
     )
     fault('upload.after-commit')
@@ -58,10 +61,11 @@ export function uploadRoute(
     now: Date
     call: Call
     visibility: Upload['visibility']
+    origin: Origin
   }
 
   async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
-    const { org, bytes, wpk, mediaType, signature, now, call } = upload
+    const { org, bytes, wpk, mediaType, signature, now, call, origin } = upload
     const { name, version, description, tags } = wpk.metadata
     const { visibility, claimed } = await claimName(tx, { org, name, visibility: upload.visibility, now })
     fault('upload.after-name')
@@ -112,7 +116,7 @@ export function uploadRoute(
     fault('upload.after-version')
     const { id } = created
     const event = wpkSubmitted.create(
-      { id, org, name, version, digest, media_type: mediaType, key_id: signature.signer },
+      { id, org, name, version, digest, media_type: mediaType, key_id: signature.signer, origin },
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])

@@ -8,7 +8,7 @@ import type { Wpk, WpkHandler } from '../../../../schemas/wpk.ts'
 export type Pair = { title: string; rules: readonly string[]; risky: Wpk; benign: Wpk }
 
 type Config = Record<string, unknown>
-const step = (name: string, type: string, config: Config): WpkHandler => ({
+const step = (name: string, type: WpkHandler['type'], config: Config): WpkHandler => ({
   name,
   type,
   config,

@@ -14,6 +14,7 @@ import {
 } from 'unbash'
 import { commentsOf } from './shell-comments.ts'
 import { markExpressions } from './shell-expressions.ts'
+import { withVariables } from './shell-variables.ts'
 
 /** A word after quote removal; expansions stay as written. `quoted` is true when any part stood in quotes. */
 export type Word = { text: string; quoted: boolean; substitutions: Script[]; processes: Script[] }
@@ -76,7 +77,7 @@ export function parseShell(text: string, depth = 0, comments: TextRange[] = []):
   try {
     const tree = parse(source)
     comments.push(...commentsOf(tree, source))
-    return statements({ source, restore, depth, placed: true }, tree.commands)
+    return withVariables(statements({ source, restore, depth, placed: true }, tree.commands))
   } catch {
     // The parser recurses: a text made to overflow its stack is one long command.
     return unread()

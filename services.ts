@@ -128,7 +128,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
-    startUpkeep({ ...shared, db: allTenants, now })
+    startUpkeep({ ...shared, ...trust.deps, db: allTenants, now })
     await reading.ready()
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)

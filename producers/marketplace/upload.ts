@@ -7,7 +7,9 @@ import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
 import { errorOf } from '../../platform/threads/serve-jobs.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
+import type { Origin } from '../../schemas/origin.ts'
 import { claimName } from './catalog/claim-name.ts'
+import type { OlderAlike } from './catalog/older-alike.ts'
 import { tellVisibility } from './catalog/visibility.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
@@ -22,15 +24,14 @@ import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
 import { columns, standingOf, threadOf, type VersionRow } from './version-row.ts'
 
+/** What only the marketplace's own role may see. */
+type Asked = { foreignKeys: () => Promise<readonly PublicKey[]>; placeOf: PlaceOf; olderAlike: OlderAlike }
+
 /**
  * POST /wpk/upload: size, signature over the exact bytes, shape, then name and version, in this order. The version,
  * its bytes and its event commit together; a refused upload leaves nothing behind.
  */
-export function uploadRoute(
-  deps: MarketplaceDeps,
-  foreignKeys: () => Promise<readonly PublicKey[]>,
-  placeOf: PlaceOf,
-): Route {
+export function uploadRoute(deps: MarketplaceDeps, { foreignKeys, placeOf, olderAlike }: Asked): Route {
   async function handle(call: Call): Promise<Answer> {
     const { org } = call.principal
     const scope = scopeOf(call.principal)
@@ -49,9 +50,11 @@ export function uploadRoute(
     const signature = await oneATurn(() => verifySignature(bytes, signed, trust))
     if ('refused' in read) throw errorOf(read.refused)
     fault('upload.after-verification')
+    const alike = await olderAlike(org, read.name)
+    const origin: Origin = { signature: 'verified', signer: 'registered', ...alike }
     const locks = [keyLock(wpkSubmitted.topic, read.name)]
     const { version, created } = await deps.db.transaction(
-      (tx) => store(tx, { org, bytes, wpk: read, signature, now, call, visibility }),
+      (tx) => store(tx, { org, bytes, wpk: read, signature, now, call, visibility, origin }),
       { scope, locks },
     )
     fault('upload.after-commit')
@@ -67,10 +70,11 @@ export function uploadRoute(
     now: Date
     call: Call
     visibility: Upload['visibility']
+    origin: Origin
   }
 
   async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
-    const { org, bytes, signature, now, call } = upload
+    const { org, bytes, signature, now, call, origin } = upload
     const { name, version, description, tags, mode, format } = upload.wpk
     const mediaType = `application/${format}`
     const { visibility, claimed } = await claimName(tx, { org, name, visibility: upload.visibility, now })
@@ -121,7 +125,7 @@ export function uploadRoute(
     fault('upload.after-version')
     const { id } = created
     const event = wpkSubmitted.create(
-      { id, org, name, version, digest, media_type: mediaType, key_id: signature.signer },
+      { id, org, name, version, digest, media_type: mediaType, key_id: signature.signer, origin },
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])

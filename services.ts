@@ -61,6 +61,7 @@ import { measureData } from './producers/data/watch.ts'
 import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
+import { reading } from './producers/marketplace/reading/reading.ts'
 import { startUpkeep } from './producers/marketplace/start-upkeep.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
@@ -127,7 +128,8 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
-    startUpkeep({ ...shared, db: allTenants, now })
+    startUpkeep({ ...shared, ...trust.deps, db: allTenants, now })
+    await reading.ready()
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)
     const downloads = openDownloads({ ...shared, db: allTenants, now })

@@ -6,6 +6,7 @@ import { byNameRoutes } from './catalog/by-name.ts'
 import { type DownloadCounter, downloadsRoute } from './catalog/downloads.ts'
 import { listRoute } from './catalog/list-versions.ts'
 import { nameRoutes } from './catalog/names.ts'
+import { olderAlike } from './catalog/older-alike.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
@@ -35,7 +36,11 @@ export const marketplaceRoutes = (
   allTenants: Db,
   downloads: Pick<DownloadCounter, 'count'>,
 ): Route[] => [
-  uploadRoute(deps, readAllKeys(allTenants), placeInQueue(allTenants)),
+  uploadRoute(deps, {
+    foreignKeys: readAllKeys(allTenants),
+    placeOf: placeInQueue(allTenants),
+    olderAlike: olderAlike(allTenants),
+  }),
   // Before the calls on an id, or their first words would be taken for one.
   listRoute(deps, allTenants),
   ...byNameRoutes(deps),

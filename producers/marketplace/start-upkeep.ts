@@ -8,6 +8,7 @@ import type { Metrics } from '../../platform/metrics.ts'
 import { runPeriodically } from '../../platform/periodic.ts'
 import { tellUntoldReaders } from './catalog/tell-readers.ts'
 import { startRescans } from './rescans/start-rescans.ts'
+import type { TrustRoot } from './trust/trust-root.ts'
 import { queueUnanswered } from './unanswered.ts'
 
 const MINUTE_MS = 60_000
@@ -21,6 +22,7 @@ type Shared = {
   metrics: Metrics
   lifecycle: Lifecycle
   settings: { rescansPerMinute: number }
+  trustRoot: () => TrustRoot
 }
 
 /** What the marketplace does by itself for as long as the process runs. `db` is its own. */

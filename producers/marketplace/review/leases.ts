@@ -22,8 +22,8 @@ type Step = (tx: Tx, version: VersionRow, call: Call, now: Date) => Promise<{ by
 
 /** Holding an item of the queue: claim, prolong, give back, hand over. Each may be asked twice and happens once. */
 export function leaseRoutes(deps: MarketplaceDeps): Route[] {
-  const handle = (step: Step) => async (call: Call) =>
-    deps.db.transaction(
+  const handle = (step: Step) => async (call: Call) => {
+    const answer = await deps.db.transaction(
       async (tx): Promise<Answer> => {
         const version = await findVersion(tx, call.params.id ?? '', 'for update')
         const { by, until } = await step(tx, version, call, deps.now())
@@ -38,6 +38,9 @@ export function leaseRoutes(deps: MarketplaceDeps): Route[] {
       },
       { scope: scopeOf(call.principal) },
     )
+    fault('review.after-lease-commit')
+    return answer
+  }
 
   const post = (act: string, summary: string, step: Step): Route => ({
     method: 'POST',
@@ -95,6 +98,7 @@ const handOver =
      values (?, ?, ?, 'hand_over', ?, 'reviewer', ?, ?, ?)`,
       [version.org, uuidv7(), version.id, from, to, reason ?? `Handed over to ${to}.`, now],
     )
+    fault('review.after-hand-over')
     return leaseOf(to, now)
   }
 

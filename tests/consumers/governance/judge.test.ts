@@ -121,6 +121,27 @@ describe('the checks', () => {
   })
 })
 
+describe('a verdict on what was uploaded', () => {
+  it('is lifted by what the marketplace found, and by nothing when all is good', async () => {
+    const verdict = await judge(bytesOf(plain), plain, answering(0.1))
+    const good = asSubmitted(verdict, { signature: 'verified', signer: 'registered' })
+    expect(good).to.include({ risk_score: verdict.risk_score, decision: verdict.decision })
+    const revoked = asSubmitted(verdict, { signature: 'not_judged', signer: 'not_registered' })
+    expect(revoked).to.include({ risk_score: 0.9, decision: 'block' })
+    expect(revoked.violations[0]).to.include({ rule_id: 'WPK-P2-002', pointer: '/metadata', policy: 'P-2' })
+    const alike = asSubmitted(verdict, { signature: 'verified', signer: 'registered', alike: { name: 'planer' } })
+    expect(alike).to.include({ risk_score: 0.3, decision: 'review' })
+  })
+
+  it('names what the marketplace could not check as failed, so that a person looks', async () => {
+    const verdict = await judge(bytesOf(plain), plain, answering(0.1))
+    const gone = asSubmitted(verdict, { signature: 'not_judged', signer: 'not_judged', detail: 'its bytes are gone' })
+    expect(gone.decision).to.equal('review')
+    const open = gone.checks.filter(({ status }) => status === 'failed').map(({ name }) => name)
+    expect(open).to.deep.equal(['WPK-P2-001', 'WPK-P2-002'])
+  })
+})
+
 describe('the features', () => {
   it('are numbers from 0 to 1 under unique names', () => {
     const { features } = runRules(risky)

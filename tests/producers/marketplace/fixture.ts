@@ -139,6 +139,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     clock,
     database,
     organisations,
+    deps,
     service,
     tokens,
     keys,

@@ -46,7 +46,7 @@ export async function hostile(
       })
       say(
         `${name} (${answers.join(', ')}): event loop at most ${longest(seen).toFixed(1)} ms at a time (without ` +
-          `${before.toFixed(1)}), late by ${seen.late.max.toFixed(1)}; other requests p50 ${during.p50.toFixed(1)}, p99 ` +
+          `${before.toFixed(1)}), late by ${seen.late.max.toFixed(1)}, ${(seen.waited?.max ?? 0).toFixed(1)} of it for want of a core; other requests p50 ${during.p50.toFixed(1)}, p99 ` +
           `${during.p99.toFixed(1)}, longest ${during.max.toFixed(1)} of ${during.count} (without ${without.p50.toFixed(1)}, ` +
           `${without.p99.toFixed(1)}, ${without.max.toFixed(1)} of ${without.count})`,
       )

@@ -2,8 +2,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 type Spread = { p50: number; p99: number; max: number; count: number }
-/** Milliseconds between turns of an event loop: `late` by the clock, `busy` by what the kernel says its thread ran. */
-export type LoopSeen = { late: Spread; busy: Spread | null }
+/**
+ * Milliseconds between turns of an event loop: `late` by the clock; `busy` is what its thread ran and `waited` how long it
+ * waited for a core, as the kernel counts them (null elsewhere than on Linux).
+ */
+export type LoopSeen = { late: Spread; busy: Spread | null; waited: Spread | null }
 
 /** What a process must be started with so that its event loop is watched, and what was seen since the last question. */
 export async function watchedLoop(): Promise<{ env: Record<string, string>; take: () => Promise<LoopSeen> }> {

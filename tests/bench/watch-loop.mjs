@@ -24,13 +24,14 @@ if (isMeasured) {
     const next = { at: performance.now(), counts: counted() }
     const late = next.at - last.at - 1
     const busy = next.counts && last.counts ? (next.counts[0] - last.counts[0]) / 1e6 : null
-    seen.ticks += 1
     seen.late.push(late)
     if (busy !== null) seen.busy.push(busy)
+    if (next.counts && last.counts) seen.waited.push((next.counts[1] - last.counts[1]) / 1e6)
     last = next
   }, 1).unref()
   createServer((_req, res) => {
-    res.end(JSON.stringify({ late: summary(seen.late), busy: seen.busy.length > 0 ? summary(seen.busy) : null }))
+    const told = (values) => (values.length > 0 ? summary(values) : null)
+    res.end(JSON.stringify({ late: summary(seen.late), busy: told(seen.busy), waited: told(seen.waited) }))
     seen = fresh()
   })
     .listen(port, '127.0.0.1')
@@ -38,7 +39,7 @@ if (isMeasured) {
 }
 
 function fresh() {
-  return { ticks: 0, late: [], busy: [] }
+  return { late: [], busy: [], waited: [] }
 }
 
 function summary(values) {

@@ -3,6 +3,7 @@ import { REVIEW_THRESHOLD } from '../risk.ts'
 import { isRisky } from './development-rows.ts'
 import { criticalExamples, figuresOf, flagged } from './figures.ts'
 import { type Judged, WAYS } from './judged-rows.ts'
+import { type JudgedSample, ratesOf } from './judged-samples.ts'
 import { reliabilityOf, summaryOf } from './summary.ts'
 import { shareText } from './wilson.ts'
 
@@ -13,9 +14,13 @@ const table = (...rows: string[][]): string[] => {
 const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
 
 /** The measured part of the model card, in Markdown: a pure function of rows, models and rules. */
-export function cardFigures(judged: readonly Judged[], measured: ModelCard['measured']): string {
+export function cardFigures(
+  judged: readonly Judged[],
+  samples: readonly JudgedSample[],
+  measured: ModelCard['measured'],
+): string {
   return [
-    ...samplePart(measured),
+    ...samplePart(samples, measured),
     ...sourcePart(judged),
     ...splitPart(judged, 'family', ({ row }) => row.family),
     ...splitPart(judged, 'source', ({ row }) => row.source),
@@ -23,25 +28,17 @@ export function cardFigures(judged: readonly Judged[], measured: ModelCard['meas
   ].join('\n')
 }
 
-type Rates = { recall_at_review: number; false_alarms_at_review: number; roc_auc: number; average_precision: number }
-
-function samplePart(measured: ModelCard['measured']): string[] {
-  const row = (name: string, key: string): string[] => {
-    const rates = measured[key] as Rates
-    const { recall_at_review, false_alarms_at_review, roc_auc, average_precision } = rates
-    const shares = [percent(recall_at_review), percent(false_alarms_at_review)]
-    return [name, ...shares, roc_auc.toFixed(3), average_precision.toFixed(3)]
-  }
+function samplePart(samples: readonly JudgedSample[], measured: ModelCard['measured']): string[] {
+  const rows = WAYS.map((way) => {
+    const { recall, alarms, precision } = ratesOf(samples, way)
+    return [way, percent(recall), percent(alarms), precision.toFixed(3)]
+  })
   return [
     '### Kinds of attack it has never seen',
     '',
-    `The model on the ${measured.samples} synthetic samples, at the review threshold. The first row trains ${measured.families} times, each time without one family of samples, and judges that family.`,
+    `The ${samples.length} synthetic samples at the review threshold; half of them are the harmless twins of the others. The training runs ${measured.families} times, each time without one family of samples, and judges that family.`,
     '',
-    ...table(
-      ['', 'recall', 'false alarms', 'ROC AUC', 'average precision'],
-      row('each family left out in turn', 'leave_one_family_out'),
-      row('on the samples it was trained on', 'on_its_own_samples'),
-    ),
+    ...table(['', 'recall', 'false alarms', 'average precision'], ...rows),
     '',
   ]
 }

@@ -8,6 +8,7 @@ import { cardFigures, groupsOf } from './card-figures.ts'
 import { rowOf, vectorOf } from './development-rows.ts'
 import { figuresOf, silencePairs } from './figures.ts'
 import { judgeRows } from './judged-rows.ts'
+import { judgeSamples } from './judged-samples.ts'
 import { labelledItems } from './labelled-items.ts'
 import { shareText } from './wilson.ts'
 
@@ -21,7 +22,7 @@ async function evaluate(directory: string): Promise<void> {
   if (!model.usable) throw new Error(`no usable model: ${model.reason}`)
   console.log(`${rows.length} packages, data sha256 ${sha256}, ${RULESET}, model ${model.card.version}\n`)
   const judged = judgeRows(rows)
-  console.log(cardFigures(judged, model.card.measured))
+  console.log(cardFigures(judged, judgeSamples(), model.card.measured))
   console.log('### Every figure by family\n')
   for (const [family, group] of groupsOf(judged, ({ row }) => row.family))
     for (const { figure, hits, of, target } of figuresOf(group))

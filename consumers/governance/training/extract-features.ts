@@ -5,7 +5,7 @@ import { isRisky, readRows, vectorOf } from './development-rows.ts'
 import type { Sample } from './generate-samples.ts'
 
 /** One line for the training. `group` is never split between training and judging; `made` tells samples from rows of real packages. */
-type Line = { group: string; made: boolean; risky: boolean; features: number[] }
+type Line = { id: string; group: string; made: boolean; risky: boolean; features: number[] }
 
 function lines(samplesFile: string): Line[] {
   const samples = readFileSync(samplesFile, 'utf8')
@@ -13,13 +13,15 @@ function lines(samplesFile: string): Line[] {
     .split('\n')
     .map((line) => JSON.parse(line) as Sample)
   return [
-    ...samples.map(({ family, risky, wpk }) => ({
+    ...samples.map(({ id, family, risky, wpk }) => ({
+      id: String(id),
       group: family,
       made: true,
       risky,
       features: [...runRules(wpk).features],
     })),
     ...readRows().map((row) => ({
+      id: row.sha256,
       group: row.source,
       made: false,
       risky: isRisky(row),

@@ -1,6 +1,7 @@
-"""Trains the risk model on extracted features. Writes model.onnx, model.json and former.json, and the models of the cross-validation.
+"""Trains the risk model on extracted features and writes it, with its card and what the cross-validation needs: a model
+for each source that was left out, and what each sample got when its family was.
 
-usage: train.py FEATURES OUT_DIR LEFT_OUT DATA...
+usage: train.py FEATURES OUT_DIR LEFT_OUT_DIR DATA...
 """
 
 import hashlib
@@ -30,7 +31,7 @@ def read(path):
     x = np.array([row["features"] for row in rows], dtype=np.float32)
     y = np.array([int(row["risky"]) for row in rows])
     made = np.array([row["made"] for row in rows])
-    return names, x, y, made, np.array([row["group"] for row in rows])
+    return names, x, y, made, np.array([row["group"] for row in rows]), [row["id"] for row in rows]
 
 
 def fit(x, y, made):
@@ -69,7 +70,7 @@ def each_family_left_out(x, y, made, groups):
     probability = np.zeros(len(y))
     for family in sorted(set(groups[made])):
         probability[groups == family] = without(family, x, y, made, groups).predict_proba(x[groups == family])[:, 1]
-    return rates(probability[made], y[made])
+    return probability[made]
 
 
 def as_sum(model, names):
@@ -92,11 +93,15 @@ def keep_former(out):
 
 
 def main(features, out, left_out, *data):
-    names, x, y, made, groups = read(features)
+    names, x, y, made, groups, ids = read(features)
     out = pathlib.Path(out)
     sources = sorted(set(groups[~made]))
     left_out_models = {source: as_sum(without(source, x, y, made, groups), names) for source in sources}
-    pathlib.Path(left_out).write_text(json.dumps(left_out_models, indent=2) + "\n")
+    left_out = pathlib.Path(left_out)
+    (left_out / "leave_one_source_out.json").write_text(json.dumps(left_out_models, indent=2) + "\n")
+    unseen = each_family_left_out(x, y, made, groups)
+    by_id = {name: round(float(value), 6) for name, value in zip(ids, unseen)}
+    (left_out / "leave_one_family_out.json").write_text(json.dumps(by_id, indent=2) + "\n")
     model = fit(x, y, made)
     onnx = to_onnx(model, x[:1], options={"zipmap": False}, target_opset=17).SerializeToString(deterministic=True)
     keep_former(out)
@@ -118,7 +123,7 @@ def main(features, out, left_out, *data):
             "families": len(set(groups[made])),
             "development_rows": int((~made).sum()),
             "sources": len(sources),
-            "leave_one_family_out": each_family_left_out(x, y, made, groups),
+            "leave_one_family_out": rates(unseen, y[made]),
             "on_its_own_samples": rates(model.predict_proba(x[made])[:, 1], y[made]),
         },
     }

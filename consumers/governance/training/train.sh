@@ -23,5 +23,5 @@ node --import tsx "$here/generate-samples.ts" "$here/policy_samples.jsonl"
 node --import tsx "$here/extract-features.ts" "$here/policy_samples.jsonl" "$work/features.jsonl"
 # One thread: sums in another order would give another model file.
 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$venv/bin/python" "$here/train.py" "$work/features.jsonl" \
-  "$here/../model" "$here/leave_one_source_out.json" "$here/policy_samples.jsonl" "$here/development_rows.jsonl"
+  "$here/../model" "$here" "$here/policy_samples.jsonl" "$here/development_rows.jsonl"
 node --import tsx "$here/write-card.ts"

@@ -4,6 +4,7 @@ import { cardFigures } from './card-figures.ts'
 import { readRows } from './development-rows.ts'
 import { figuresOf } from './figures.ts'
 import { type Judged, judgeRows, WAYS } from './judged-rows.ts'
+import { type JudgedSample, judgeSamples } from './judged-samples.ts'
 import { summaryOf } from './summary.ts'
 import { wilson } from './wilson.ts'
 
@@ -30,7 +31,7 @@ const leftOutFigures = (judged: readonly Judged[]): Record<string, unknown> => (
 })
 
 /** `model.json` and the card with what the committed rows, models and rules measure. */
-export function measuredFiles(): { file: URL; text: string }[] {
+export function measuredFiles(samples: readonly JudgedSample[]): { file: URL; text: string }[] {
   const judged = judgeRows(readRows())
   const model = JSON.parse(readFileSync(MODEL, 'utf8')) as ModelCard
   const card = readFileSync(CARD, 'utf8')
@@ -39,12 +40,15 @@ export function measuredFiles(): { file: URL; text: string }[] {
   const measured = { ...model.measured, leave_one_source_out: leftOutFigures(judged) }
   return [
     { file: MODEL, text: `${JSON.stringify({ ...model, measured }, null, 2)}\n` },
-    { file: CARD, text: `${card.slice(0, start)}\n${cardFigures(judged, measured)}\n${card.slice(end)}` },
+    {
+      file: CARD,
+      text: `${card.slice(0, start)}\n${cardFigures(judged, samples, measured)}\n${card.slice(end)}`,
+    },
   ]
 }
 
 if (import.meta.url === new URL(process.argv[1] ?? '', 'file:').href) {
-  for (const { file, text } of measuredFiles()) {
+  for (const { file, text } of measuredFiles(judgeSamples())) {
     writeFileSync(file, text)
     console.log(`written to ${file.pathname}`)
   }

@@ -4,7 +4,8 @@ import { FEATURE_NAMES } from '../../../../consumers/governance/features.ts'
 import { loadModel } from '../../../../consumers/governance/model.ts'
 import { readRows, vectorOf } from '../../../../consumers/governance/training/development-rows.ts'
 import { figuresOf } from '../../../../consumers/governance/training/figures.ts'
-import { judgeRows, readModelInUse } from '../../../../consumers/governance/training/judged-rows.ts'
+import { judgeRows, readModelInUse, WAYS } from '../../../../consumers/governance/training/judged-rows.ts'
+import { type JudgedSample, judgeSamples, ratesOf } from '../../../../consumers/governance/training/judged-samples.ts'
 import { probabilityBy, readLeftOutModels } from '../../../../consumers/governance/training/left-out-models.ts'
 import { averagePrecision, reliabilityOf, summaryOf } from '../../../../consumers/governance/training/summary.ts'
 import { measuredFiles } from '../../../../consumers/governance/training/write-card.ts'
@@ -66,9 +67,25 @@ describe('rules, model and both on sources that were left out', () => {
       expect(both.average_precision).to.be.above(alone.average_precision)
     })
   }
+})
 
-  it('stand in the card and beside the model as they are', () => {
-    for (const { file, text } of measuredFiles())
+describe('rules, model and both on kinds of attack that were left out', () => {
+  let samples: JudgedSample[]
+  before(function () {
+    this.timeout(30_000)
+    samples = judgeSamples()
+  })
+
+  it('raise far fewer alarms together than the rules alone, and rank better', () => {
+    const [rules, model, both] = WAYS.map((way) => ratesOf(samples, way))
+    if (!rules || !model || !both) throw new Error('a way is missing')
+    expect(both.alarms).to.be.at.most(Math.min(rules.alarms / 5, model.alarms))
+    expect(both.recall).to.be.at.least(Math.max(0.85, model.recall))
+    expect(both.precision).to.be.above(rules.precision)
+  })
+
+  it('stand, with those of the sources, in the card and beside the model as they are', () => {
+    for (const { file, text } of measuredFiles(samples))
       expect(readFileSync(file, 'utf8') === text, file.pathname).to.equal(true)
   })
 })

@@ -124,7 +124,7 @@ def main(features, out, left_out, *data):
             "development_rows": int((~made).sum()),
             "sources": len(sources),
             "leave_one_family_out": rates(unseen, y[made]),
-            "on_its_own_samples": rates(model.predict_proba(x[made])[:, 1], y[made]),
+            "on_training_data": rates(model.predict_proba(x)[:, 1], y),
         },
     }
     (out / "model.json").write_text(json.dumps(card, indent=2) + "\n")

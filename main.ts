@@ -11,7 +11,9 @@ import { seedDemo } from './deploy/demo/seed.ts'
 import { openIssuers } from './deploy/issuers.ts'
 import { ensureOperator } from './deploy/operator.ts'
 import { readyScreen } from './deploy/screen.ts'
+import { portOf, SERVICES, type ServiceName } from './deploy/service-ports.ts'
 import { type AtomSettings, clientSettings, settingDefinitions } from './deploy/settings.ts'
+import { openActivity } from './platform/activity.ts'
 import { createAuthenticate } from './platform/auth/authenticate.ts'
 import { systemClock as now } from './platform/clock.ts'
 import { type Db, openDb, type Server } from './platform/db.ts'
@@ -33,7 +35,7 @@ import { portalFolder } from './portal/folder.ts'
 import { probeApprovals, probeSignatures } from './producers/marketplace/policy-probes.ts'
 import { openTrustRoot } from './producers/marketplace/trust-root-file.ts'
 import { topicList, topics } from './schemas/topics.ts'
-import { portOf, SERVICES, type ServiceName, type Shared, startPart } from './services.ts'
+import { type Shared, startPart } from './services.ts'
 
 type Options = { names: readonly ServiceName[]; settings: AtomSettings; log: Log; lifecycle: Lifecycle }
 
@@ -61,7 +63,12 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   const app = pool('atom_app')
   const metrics = createMetrics()
   const opened = await openBus({ brokers: settings.kafkaBrokers, server, pool, log, metrics, now }, lifecycle)
-  const { bus } = opened
+  const activity = openActivity()
+  const wake = () => {
+    opened.bus.wake()
+    activity.happened()
+  }
+  const bus = { ...opened.bus, wake }
   if (settings.kafkaBrokers) step('bus', opened.description)
   // Keys, credentials and demo data are made once: a second first start in the same home waits for this one.
   const release = await lockFile(join(home, 'start.lock'), START_LOCK_MS, `starting in ${home}`)
@@ -78,6 +85,8 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     const port = running.find((service) => service.name === name)?.port
     return port === undefined ? '' : localUrl(settings.bind, port)
   }
+  let isReady = false
+  const ready = () => isReady
   const compliance = await openCompliance({
     pool,
     bus,
@@ -85,17 +94,29 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     log,
     settings,
     baseUrls: () => running.map(({ name }) => urlOf(name)),
+    ready,
   })
-  const shared: Shared = { settings, log, metrics, lifecycle, bus, server, pool, urlOf, analyzer, portalBuilt }
+  const shared: Shared = {
+    settings,
+    log,
+    metrics,
+    lifecycle,
+    bus,
+    activity,
+    server,
+    pool,
+    urlOf,
+    analyzer,
+    portalBuilt,
+  }
   const authenticate = createAuthenticate({ db: app, tokens: issuers, visitor: demo.visitor, now })
-  let isReady = false
-  const ready = () => isReady
+  const changed = activity.happened
   for (const name of names) {
     const { checks, ...part } = await startPart[name](shared)
     const all = [databaseCheck(app), ...opened.checks, ...issuers.checks, ...checks]
     const health = createHealth({ service: name, version, checks: all, policies: compliance, ready, log, now })
     const corsOrigins = portalOrigins(settings)
-    const service = createService({ name, ...part, authenticate, health, metrics, log, corsOrigins })
+    const service = createService({ name, ...part, authenticate, health, metrics, log, corsOrigins, changed })
     const listening = await listen(service, name, portOf(settings, name), settings.bind)
     lifecycle.onClose(`service ${name}`, listening.close)
     running.push(listening)
@@ -145,9 +166,12 @@ function createPools(server: Server, lifecycle: Lifecycle): (role: string) => Db
   }
 }
 
-type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics' | 'log' | 'settings'> & { baseUrls: () => string[] }
+type Observed = Pick<Shared, 'pool' | 'bus' | 'metrics' | 'log' | 'settings'> & {
+  baseUrls: () => string[]
+  ready: () => boolean
+}
 
-async function openCompliance({ pool, bus, metrics, log, settings, baseUrls }: Observed) {
+async function openCompliance({ pool, bus, metrics, log, settings, baseUrls, ready }: Observed) {
   const policies = await readPolicies(new URL('./docs/policies/POLICIES.md', import.meta.url))
   const probes = {
     'P-1': probeDataClasses({ db: pool('atom_analytics'), bus, schemas: SCHEMAS, topics: topicList }),
@@ -155,7 +179,7 @@ async function openCompliance({ pool, bus, metrics, log, settings, baseUrls }: O
     'P-3': probeApprovals(pool('atom_marketplace')),
     'P-4': probeObservability({ bus, topics: [topics.wpk, topics.usage], baseUrls }),
     'P-5': probeRowSecurity(pool('atom_app'), SCHEMAS),
-    'P-6': probeLatency(metrics, 'atom_http_seconds', 1),
+    'P-6': probeLatency({ metrics, histogram: 'atom_http_seconds', limitSeconds: 1, ready, now }),
   }
   return createCompliance(policies, probes, now, log)
 }

@@ -33,7 +33,10 @@ import { usageRecount } from './consumers/metering/recount.ts'
 import { refreshStale } from './consumers/metering/refresh.ts'
 import { expireReratings, measureDrift, replayNightly } from './consumers/metering/rerating/nightly.ts'
 import { runReratings } from './consumers/metering/rerating/rerating-worker.ts'
+import { tellUntoldPlans } from './consumers/metering/tell-plans.ts'
+import { portOf, SERVICES, type ServiceName } from './deploy/service-ports.ts'
 import type { AtomSettings } from './deploy/settings.ts'
+import type { Activity } from './platform/activity.ts'
 import type { Bus } from './platform/bus/bus.ts'
 import { lagCheck } from './platform/bus/lag-check.ts'
 import { openWriterCheck } from './platform/bus/open-writer.ts'
@@ -58,13 +61,10 @@ import { measureData } from './producers/data/watch.ts'
 import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
-import { startRescans } from './producers/marketplace/rescans/start-rescans.ts'
-import { queueUnanswered } from './producers/marketplace/unanswered.ts'
+import { reading } from './producers/marketplace/reading/reading.ts'
+import { startUpkeep } from './producers/marketplace/start-upkeep.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
-
-export const SERVICES = ['marketplace', 'billing', 'governance', 'portal', 'data'] as const
-export type ServiceName = (typeof SERVICES)[number]
 
 /** What the services of a process share. `pool` opens the pool of a database role once. */
 export type Shared = {
@@ -73,6 +73,7 @@ export type Shared = {
   metrics: Metrics
   lifecycle: Lifecycle
   bus: Bus
+  activity: Activity
   server: Server
   pool: (role: string) => Db
   urlOf: (name: ServiceName) => string
@@ -83,18 +84,12 @@ export type Shared = {
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
 
 const REFRESH_MS = 500
+/** How often is looked for work in a process where nothing happens: other processes, and times that come. */
+const IDLE_MS = 5_000
 const MINUTE_MS = 60_000
-const MEASURE_MS = 5_000
+const MEASURE_MS = 15_000
+const SEND_MS = 5_000
 const STOP_GRACE_MS = 500
-
-export const portOf = (settings: AtomSettings, name: ServiceName): number =>
-  ({
-    marketplace: settings.portMarketplace,
-    billing: settings.portBilling,
-    governance: settings.portGovernance,
-    portal: settings.portPortal,
-    data: settings.portData,
-  })[name]
 
 /** What handlers are made from. `db` and `analyzer` are governance's. */
 export type HandlerDeps = { metrics: Metrics; db: Db; analyzer: Analyzer }
@@ -132,9 +127,9 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const publicUrl = () => settings.publicUrl ?? urlOf('marketplace')
     const { reviewTargetHours } = settings
     const allTenants = pool('atom_marketplace')
-    periodically(shared, 'versions without a verdict', MINUTE_MS, () => queueUnanswered(allTenants, now()))
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
-    startRescans({ ...shared, db: allTenants, now })
+    startUpkeep({ ...shared, ...trust.deps, db: allTenants, now })
+    await reading.ready()
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)
     const downloads = openDownloads({ ...shared, db: allTenants, now })
@@ -162,7 +157,8 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
       paymentDays,
     }
     const consuming = await consume(shared, 'metering', consumerGroups.metering(shared))
-    periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps))
+    periodically(shared, 'telling of plans', MINUTE_MS, () => tellUntoldPlans(deps))
+    periodically(shared, 'rating of changed invoices', REFRESH_MS, () => refreshStale(deps), IDLE_MS)
     periodically(shared, 'issuing of due invoices', MINUTE_MS, () => issueDue(deps))
     periodically(shared, 'measuring of invoices', MINUTE_MS, measureLife(allTenants, shared.metrics))
     periodically(shared, 'expiry of usage hashes and single events', 60 * MINUTE_MS, () =>
@@ -211,8 +207,8 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
 }
 
 async function consume(shared: Shared, group: GroupName, handlers: readonly Handler[]): Promise<RunningConsumer> {
-  const { bus, log, metrics, pool, lifecycle } = shared
-  const consuming = await runConsumer({ bus, db: pool(`atom_${group}`), group, handlers, log, metrics, now })
+  const { bus, log, pool, lifecycle } = shared
+  const consuming = await runConsumer({ ...shared, db: pool(`atom_${group}`), group, handlers, now })
   lifecycle.onClose(`consumer ${group}`, consuming.stop)
   const replays = runReplays({
     bus,
@@ -228,8 +224,10 @@ async function consume(shared: Shared, group: GroupName, handlers: readonly Hand
   return consuming
 }
 
-function periodically({ log, lifecycle }: Shared, name: string, everyMs: number, work: () => Promise<unknown>): void {
-  lifecycle.onClose(name, runPeriodically(name, everyMs, work, log).stop)
+type Work = () => Promise<unknown>
+function periodically(shared: Shared, name: string, everyMs: number, work: Work, idleMs?: number): void {
+  const quiet = idleMs === undefined ? undefined : { idleMs, activity: shared.activity }
+  shared.lifecycle.onClose(name, runPeriodically(name, everyMs, work, shared.log, quiet).stop)
 }
 
 /** Tells organisations what happened: the feed, and calls of their webhooks. */
@@ -238,7 +236,7 @@ async function startFeeds(shared: Shared): Promise<Part> {
   const { settings, pool, log, metrics } = shared
   const dbs = { db: pool('atom_app'), allOrgs: pool('atom_feeds') }
   const feeds = await openFeeds({ ...settings, ...dbs, log, metrics, now, random: Math.random })
-  for (const { name, everyMs, work } of feeds.timers) periodically(shared, name, everyMs, work)
+  for (const { name, everyMs, work, idleMs } of feeds.timers) periodically(shared, name, everyMs, work, idleMs)
   shared.lifecycle.onClose('calling of webhooks', feeds.stop)
   return { routes: feeds.routes, checks: [lagCheck('feed', consuming)] }
 }
@@ -257,7 +255,7 @@ function replayInvoices(shared: Shared, deps: MeteringDeps): void {
 /** Sends issued invoices for payment, in one process at a time, and answers with what became of them. */
 function startPayments(shared: Shared): Part {
   const { settings, pool, bus, log, metrics, lifecycle, server } = shared
-  const lock = holdSessionLock({ server, role: 'atom_metering', name: 'payments', everyMs: MEASURE_MS, log })
+  const lock = holdSessionLock({ server, role: 'atom_metering', name: 'payments', everyMs: SEND_MS, log })
   lifecycle.onClose('lock of payments', lock.release)
   let stopping = false
   const common = {
@@ -278,7 +276,7 @@ function startPayments(shared: Shared): Part {
   const { awsMetering, awsRegion: region, awsEndpoint: endpoint } = settings
   const aws: AwsDeps = { ...common, meterUsage: awsMetering === 'on' ? openAwsMetering({ region, endpoint }) : null }
   const sendingTo = (name: string, send: () => Promise<unknown>) => {
-    const sending = runPeriodically(name, MEASURE_MS, send, log)
+    const sending = runPeriodically(name, SEND_MS, send, log)
     lifecycle.onClose(name, async () => {
       stopping = true
       // Who collects may take longer to answer than a stop may: the next process finds out what was done.

@@ -1,4 +1,4 @@
-import { ANSWERED_ELSEWHERE, RULES } from '../consumers/governance/rules/index.ts'
+import { ALL_RULES, ORIGIN_RULES } from '../consumers/governance/rules/index.ts'
 
 const POLICIES: Record<string, string> = {
   '1': 'P-1 personal data and secrets',
@@ -17,17 +17,13 @@ export function ruleLines(): string[] {
     '',
     '| rule | finds | policy | severity | hygiene |',
     '|---|---|---|---|---|',
-    ...RULES.map(
+    ...ALL_RULES.map(
       ({ id, name, severity, hygiene }) =>
         `| [${id}](#${id.toLowerCase()}) | ${name} | ${policyOf(id)} | ${severity} | ${hygiene ? 'yes' : ''} |`,
     ),
     '',
-    'The bytes of a package cannot answer these:',
-    '',
-    '| rule | finds | who answers |',
-    '|---|---|---|',
-    ...ANSWERED_ELSEWHERE.map(({ id, name, by }) => `| ${id} | ${name} | ${by} |`),
-    ...RULES.flatMap(({ id, name, about, remediation, version }) => [
+    `${ORIGIN_RULES.map(({ id }) => id).join(', ')} judge what the marketplace found of an upload, because the bytes do not say it. On bare content they are named as not run.`,
+    ...ALL_RULES.flatMap(({ id, name, about, remediation, version }) => [
       '',
       `## ${id}`,
       '',

@@ -8,10 +8,12 @@ export type Metrics = {
   /** Prometheus text format. */
   text(): Promise<string>
   contentType: string
-  /** Value below which `share` (0..1) of the observations of a histogram lie, in its unit; null before any. */
-  quantile(name: string, share: number, counts?: (labels: Record<string, unknown>) => boolean): Promise<number | null>
+  /** How much a histogram has counted up to each of its bounds, over all labels that `wanted` takes. */
+  counted(name: string, wanted?: (labels: Record<string, unknown>) => boolean): Promise<Counted>
 }
 
+/** By upper bound, the last of which is infinite. */
+export type Counted = ReadonlyMap<number, number>
 export type { Counter, Gauge, Histogram }
 
 export function createMetrics(): Metrics {
@@ -29,20 +31,25 @@ export function createMetrics(): Metrics {
       once(name, () => new Histogram({ name, help, buckets, labelNames, registers: [registry] })),
     text: () => registry.metrics(),
     contentType: registry.contentType,
-    async quantile(name, share, counts = () => true) {
-      const metric = registry.getSingleMetric(name)
-      if (!metric) return null
-      const { values } = await metric.get()
+    async counted(name, wanted = () => true) {
       const byBound = new Map<number, number>()
+      const metric = registry.getSingleMetric(name)
+      if (!metric) return byBound
+      const { values } = await metric.get()
       for (const value of values) {
         const bound = value.labels.le
-        if (bound === undefined || !counts(value.labels)) continue
+        if (bound === undefined || !wanted(value.labels)) continue
         const at = bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound)
         byBound.set(at, (byBound.get(at) ?? 0) + value.value)
       }
-      const total = byBound.get(Number.POSITIVE_INFINITY) ?? 0
-      if (total === 0) return null
-      return [...byBound].sort(([a], [b]) => a - b).find(([, count]) => count >= share * total)?.[0] ?? null
+      return byBound
     },
   }
+}
+
+/** The bound, in the histogram's unit, at or below which `share` (0..1) of what was counted lies; null before any. */
+export function quantileOf(counted: Counted, share: number): number | null {
+  const total = counted.get(Number.POSITIVE_INFINITY) ?? 0
+  if (total === 0) return null
+  return [...counted].sort(([a], [b]) => a - b).find(([, count]) => count >= share * total)?.[0] ?? null
 }

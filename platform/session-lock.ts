@@ -17,7 +17,7 @@ export type SessionLockOptions = {
 
 /** As long as the session of a Kafka group. A false alarm costs a change of hands, the cursor keeps effects single. */
 const SILENT_MS = 10_000
-const BEATS = 5
+const BEATS = 3
 
 const TRY = 'select pg_try_advisory_lock(hashtextextended($1, 0)) as got'
 /** The server's clock on both sides. Of a session that logged in as somebody else neither time nor end is ours to see. */

@@ -7,6 +7,7 @@ import { orgReactivated } from './events/org.reactivated.ts'
 import { orgSuspended } from './events/org.suspended.ts'
 import { paymentFailed } from './events/payment.failed.ts'
 import { paymentSucceeded } from './events/payment.succeeded.ts'
+import { planCreated } from './events/plan.created.ts'
 import { rescanRequested } from './events/rescan.requested.ts'
 import { usageReported } from './events/usage.reported.ts'
 import { wpkBlocked } from './events/wpk.blocked.ts'
@@ -18,6 +19,7 @@ import { wpkReviewed } from './events/wpk.reviewed.ts'
 import { wpkSubmitted } from './events/wpk.submitted.ts'
 import { wpkVerdict } from './events/wpk.verdict.ts'
 import { wpkYanked } from './events/wpk.yanked.ts'
+import { wpkReaderChanged } from './events/wpk_reader.changed.ts'
 import { wpkVisibilityChanged } from './events/wpk_visibility.changed.ts'
 
 /** The one list of event types: topics, reference pages and tests derive from it. */
@@ -29,12 +31,14 @@ export const eventTypes: readonly EventDefinition[] = [
   wpkRejected,
   wpkDeprecated,
   wpkVisibilityChanged,
+  wpkReaderChanged,
   wpkYanked,
   wpkBlocked,
   analyzerChanged,
   rescanRequested,
   wpkRescanned,
   usageReported,
+  planCreated,
   invoiceUpdated,
   invoiceIssued,
   creditNoteIssued,

@@ -24,7 +24,7 @@ export const topics = {
     name: 'atom.billing',
     partitions: 4,
     retentionDays: 3650,
-    key: 'tenant',
+    key: 'tenant, or partner of a plan',
     owner: 'consumers/metering',
     keyedState: true,
   },

@@ -104,11 +104,13 @@ export const Contribution = Type.Object(
   closed,
 )
 
-/** What the analyzer says of one package. It is a pure function of bytes, ruleset and model. */
+/** What the analyzer says of one package. It is a pure function of bytes, ruleset, model and policy. */
 export const Verdict = Type.Object(
   {
     risk_score: Type.Number({ minimum: 0, maximum: 1 }),
     decision: Type.Union([Type.Literal('pass'), Type.Literal('review'), Type.Literal('block')]),
+    /** Of the publishing policy whose risk threshold `decision` goes by; absent in verdicts that are older than this member. */
+    policy_version: Type.Optional(Type.Integer({ minimum: 1 })),
     violations: Type.Array(Violation),
     capabilities: Type.Array(Type.String({ pattern: '^[a-z][a-z0-9_]*$' }), { uniqueItems: true }),
     digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }),

@@ -4,6 +4,7 @@ import type { Metrics } from '../../platform/metrics.ts'
 import type { FeedDeps } from './deps.ts'
 import { expireFeed } from './expire-feed.ts'
 import { feedRoute } from './feed-route.ts'
+import { readerHandler } from './on-reader.ts'
 import { toldHandlers } from './on-told-event.ts'
 import { visibilityHandler } from './on-visibility.ts'
 import { deliveryRoutes } from './webhooks/delivery-routes.ts'
@@ -21,11 +22,12 @@ type Options = Omit<FeedDeps, 'box' | 'addresses'> & {
 export type Feeds = {
   routes: Route[]
   /** What is to be done now and then. */
-  timers: { name: string; everyMs: number; work: () => Promise<unknown> }[]
+  timers: { name: string; everyMs: number; work: () => Promise<unknown>; idleMs?: number }[]
   stop(): Promise<void>
 }
 
 const SEND_MS = 1_000
+const SEND_IDLE_MS = 5_000
 const MEASURE_MS = 15_000
 const EXPIRE_MS = 3_600_000
 
@@ -39,7 +41,7 @@ export async function openFeeds(options: Options): Promise<Feeds> {
   return {
     routes: feedRoutes(deps),
     timers: [
-      { name: 'calling of webhooks', everyMs: SEND_MS, work: sender.tick },
+      { name: 'calling of webhooks', everyMs: SEND_MS, work: sender.tick, idleMs: SEND_IDLE_MS },
       { name: 'measuring of webhooks', everyMs: MEASURE_MS, work: measureWebhooks(deps, metrics) },
       { name: 'expiry of the feed', everyMs: EXPIRE_MS, work: () => expireFeed(deps.allOrgs, deps.now()) },
     ],
@@ -51,6 +53,7 @@ export async function openFeeds(options: Options): Promise<Feeds> {
 export const feedHandlers = ({ now }: Pick<FeedDeps, 'now'>): Handler[] => [
   ...toldHandlers({ now }),
   visibilityHandler(),
+  readerHandler(),
   ...standingHandlers(),
 ]
 

@@ -28,10 +28,11 @@ export const toldHandlers = ({ now }: { now: Clock }): Handler[] =>
                  ?, ?, ?, ?, ? from next returning seq, public)
            insert into feeds.deliveries (org, webhook_id, seq, event_id, type, next_attempt_at, created_at)
            select w.org, w.id, told.seq, ?, ?, ?, ? from feeds.webhooks w, told
-           where w.state = 'on' and (w.org = ? or told.public) and (w.types is null or w.types && ?::text[])`,
+           where w.state = 'on' and (w.org = ? or told.public or ? and exists (
+               select 1 from feeds.package_readers r where r.reader = w.org and r.name = ?)) and (w.types is null or w.types && ?::text[])`,
           [
             ...[org, isPublic, name, type, name, id, JSON.stringify(event), at],
-            ...[id, type, at, at, org, [type, kindOf(type)]],
+            ...[id, type, at, at, org, isPublic, name, [type, kindOf(type)]],
           ],
         )
         return ok()

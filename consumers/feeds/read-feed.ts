@@ -2,6 +2,7 @@ import type { Scope } from '../../platform/db.ts'
 import { type Db, row, rows } from '../../platform/db.ts'
 import { feedError } from './errors.ts'
 import { cursorText, type FeedCursor } from './feed-cursor.ts'
+import { publicTypes } from './told-events.ts'
 
 export type FeedPage = { events: string[]; next: string; caughtUp: boolean }
 export type FeedRequest = { from: FeedCursor | 'earliest' | 'latest'; types: readonly string[]; limit: number }
@@ -50,14 +51,21 @@ function placeOf(from: FeedRequest['from'], { epoch, last, removed }: Sequence):
 
 type Range = { after: bigint; until: bigint; types: readonly string[]; limit: number }
 
-/** Own and public events are each read along an index of their own: a rare organisation's cost no walk over the rest. */
+/**
+ * Own and public events, and those of private packages that it may read, are each looked for along an index of their own:
+ * a rare organisation's cost no walk over the rest.
+ */
 function statement({ org, operator }: Scope, { after, until, types, limit }: Range): [string, unknown[]] {
   const bounds = [String(after), String(until), types, limit]
+  const ofReaders = [String(after), String(until), types.filter((type) => publicTypes.includes(type)), limit]
   const inRange = 'seq > ? and seq <= ? and type = any(?::text[]) order by seq limit ?'
   if (operator) return [`select seq, event from feeds.events where ${inRange}`, bounds]
   return [
     `(select seq, event from feeds.events where org = ? and ${inRange}) union all
-     (select seq, event from feeds.events where public and org <> ? and ${inRange}) order by seq limit ?`,
-    [org, ...bounds, org, ...bounds, limit],
+     (select seq, event from feeds.events where public and org <> ? and ${inRange}) union all
+     (select seq, event from feeds.events where not public and org <> ?
+        and package = any (array(select name from feeds.package_readers where reader = ?)) and ${inRange})
+     order by seq limit ?`,
+    [org, ...bounds, org, ...bounds, org, org, ...ofReaders, limit],
   ]
 }

@@ -14,9 +14,10 @@ import { wpkReviewed } from '../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../schemas/events/wpk.verdict.ts'
 import { wpkYanked } from '../../schemas/events/wpk.yanked.ts'
+import { wpkReaderChanged } from '../../schemas/events/wpk_reader.changed.ts'
 import { wpkVisibilityChanged } from '../../schemas/events/wpk_visibility.changed.ts'
 
-/** Whom an event is about, and whether everybody is told of it unless its package is private. */
+/** Whom an event is about, and whether everybody is told of it; of a private package its readers are. */
 export type Audience = { org: string; public: boolean; package: string | null }
 export type ToldEvent = { definition: EventDefinition; audience(data: unknown): Audience }
 
@@ -40,6 +41,7 @@ export const toldEvents: readonly ToldEvent[] = [
   told(wpkYanked, toEverybody),
   told(wpkBlocked, toEverybody),
   told(wpkVisibilityChanged, toPublisher),
+  told(wpkReaderChanged, ({ reader }) => ({ org: reader, public: false, package: null })),
   told(invoiceIssued, toTenant),
   told(creditNoteIssued, toTenant),
   told(paymentSucceeded, toTenant),
@@ -49,10 +51,16 @@ export const toldEvents: readonly ToldEvent[] = [
 ]
 
 /**
- * Types that nobody is told of: raw usage stays in its log (P-1), an open invoice changes twice a second, and the last
- * two are between the marketplace and its analyzer.
+ * Types that nobody is told of: raw usage stays in its log (P-1), an open invoice changes twice a second, a plan is what its
+ * partner wrote a moment ago, and the last two are between the marketplace and its analyzer.
  */
-export const untoldTypes = ['usage.reported', 'invoice.updated', 'analyzer.changed', 'rescan.requested'] as const
+export const untoldTypes = [
+  'usage.reported',
+  'invoice.updated',
+  'plan.created',
+  'analyzer.changed',
+  'rescan.requested',
+] as const
 
 export const toldTypes: readonly string[] = toldEvents.map(({ definition }) => definition.type)
 

@@ -53,6 +53,9 @@ const COMMAND_KEYS = new Set([
 const ENV_KEYS = new Set(['env', 'environment', 'env_vars', 'envs'])
 const MANIFEST_KEYS = new Set(['manifest', 'manifests', 'template', 'patch', 'object', 'pod_spec'])
 const URL_KEYS = new Set(['url', 'uri', 'endpoint', 'webhook', 'webhook_url', 'base_url', 'server'])
+// As many objects as are looked at in all; a fact of this name says that there were more (WPK-P6-001).
+const MOST_DOCUMENTS = 500
+export const UNREAD = 'documents that were not read'
 const SHELL_MODULES = /(?:^|\.)(?:shell|command|raw|script)$/
 
 /** All facts of a package, in document order. Metadata and descriptions yield none. */
@@ -225,7 +228,9 @@ function visitManifest(facts: Fact[], key: string, value: unknown, pointer: stri
   const inside = { ...place, inManifest: true, language: 'shell' as const }
   if (typeof value === 'string') {
     // A manifest in a text: what is found in it is placed at the text.
-    for (const part of value.split(/^---\s*$/m)) {
+    const parts = value.split(/^---\s*$/m, MOST_DOCUMENTS + 1)
+    if (parts.length > MOST_DOCUMENTS) facts.push({ ...fact('manifest', UNREAD, '', pointer, inside), offset: null })
+    for (const part of parts.slice(0, MOST_DOCUMENTS)) {
       const parsed = parseDocument(Buffer.from(part), {})
       const found: Fact[] = []
       if (parsed.ok) visitObject(found, parsed.value, '', inside)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../platform/errors.ts'
+import { currentPolicy } from '../../schemas/policy/policy-document.ts'
 import type { Verdict, Violation } from '../../schemas/verdict.ts'
 import { riskScore } from './risk.ts'
 import { hardToJudge } from './rules/hard-to-judge.ts'
@@ -41,6 +42,7 @@ function heldVerdict(content: Uint8Array, code: string, reason: string): Verdict
   return {
     risk_score: riskScore([violation], null),
     decision: 'review',
+    policy_version: currentPolicy.version,
     violations: [violation],
     capabilities: [],
     digest: `sha256:${sha256(content)}`,

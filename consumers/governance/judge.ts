@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { messageOf } from '../../platform/errors.ts'
+import { currentPolicy } from '../../schemas/policy/policy-document.ts'
 import type { CapabilityDetail, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
 import type { Wpk } from '../../schemas/wpk.ts'
 import { type Capability, capabilitiesOf } from './capabilities.ts'
 import { capabilityDetailsOf } from './capability-details.ts'
 import { contributionsOf } from './contributions.ts'
 import { featuresOf } from './features.ts'
+import { byGravity, compare } from './gravity.ts'
 import type { LoadedModel } from './model.ts'
 import { unanswered } from './outside-checks.ts'
 import { viewOf } from './package-view.ts'
@@ -21,8 +23,6 @@ export type RuleResult = {
   features: Float32Array
 }
 
-const SEVERITY_ORDER = { critical: 0, high: 1, medium: 2, low: 3 } as const
-
 /** Runs every rule on a package. A rule that fails is named in the checks and leaves the others alone. */
 export function runRules(wpk: Wpk): RuleResult {
   const view = viewOf(wpk)
@@ -33,14 +33,7 @@ export function runRules(wpk: Wpk): RuleResult {
     const { status, detail } = collect(() => violations.push(...runRule(rule, view)))
     checks.push({ name: rule.id, version: String(rule.version), status, on, ...(detail === null ? {} : { detail }) })
   }
-  // Worst first, then by rule and place: the order says nothing else and must not vary.
-  violations.sort(
-    (a, b) =>
-      SEVERITY_ORDER[a.severity] - SEVERITY_ORDER[b.severity] ||
-      compare(a.rule_id, b.rule_id) ||
-      compare(a.pointer, b.pointer) ||
-      compare(a.fingerprint, b.fingerprint),
-  )
+  violations.sort(byGravity)
   const capabilities = capabilitiesOf(view)
   const details = capabilityDetailsOf(view)
   const features = featuresOf(view, violations, capabilities, details)
@@ -53,8 +46,6 @@ const byPlace = (a: CapabilityDetail, b: CapabilityDetail): number =>
   compare(a.pointer, b.pointer) ||
   (a.range?.start ?? 0) - (b.range?.start ?? 0) ||
   compare(a.detail, b.detail)
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 function collect(run: () => void): { status: VerdictCheck['status']; detail: string | null } {
   try {
@@ -91,6 +82,7 @@ export async function conclude(
   return {
     risk_score: risk,
     decision: decisionOf(risk, violations, allChecks),
+    policy_version: currentPolicy.version,
     violations,
     capabilities,
     digest,

@@ -48,7 +48,7 @@ function visit(found: Manifest[], value: unknown, pointer: string, inText: boole
 }
 
 function parts(found: Manifest[], text: string, pointer: string, depth: number): void {
-  for (const part of text.split(/^---\s*$/m)) {
+  for (const part of text.split(/^---\s*$/m, MAX_MANIFESTS)) {
     if (!/^\s*["{]?kind/m.test(part) && !part.includes('"kind"')) continue
     const parsed = parseDocument(Buffer.from(part), {})
     if (parsed.ok) visit(found, parsed.value, pointer, true, depth + 1)

@@ -1,8 +1,10 @@
+import { currentPolicy } from '../../schemas/policy/policy-document.ts'
 import type { Confidence, Severity, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
+import { hardToJudge } from './rules/hard-to-judge.ts'
 import { HYGIENE_RULES } from './rules/index.ts'
 
-/** From here on a person looks at the package; the marketplace's default policy uses the same number. */
-export const REVIEW_THRESHOLD = 0.3
+/** From here on a person looks at the package: the number of the policy that the marketplace decides under. */
+export const REVIEW_THRESHOLD = currentPolicy.risk.review_from
 
 type Grade = Pick<Violation, 'rule_id' | 'severity' | 'confidence'>
 type Table = Record<Severity, Record<Confidence, number>>
@@ -19,11 +21,13 @@ const RULES_SAY: Table = {
 }
 /** The least a finding leaves, whatever the model says: a sure critical one blocks, every critical and every sure high one is looked at. */
 const MODEL_LEAVES: Table = {
-  critical: { high: 0.9, medium: 0.3, low: 0.3 },
-  high: { high: 0.3, medium: 0, low: 0 },
+  critical: { high: 0.9, medium: REVIEW_THRESHOLD, low: REVIEW_THRESHOLD },
+  high: { high: REVIEW_THRESHOLD, medium: 0, low: 0 },
   medium: { high: 0, medium: 0, low: 0 },
   low: { high: 0, medium: 0, low: 0 },
 }
+// What could not be read the model has not read either: its silence lowers nothing.
+const NOT_READ: ReadonlySet<string> = new Set([hardToJudge.id])
 // Below the threshold: advice such as an image by tag never holds a package by itself.
 const HYGIENE_CEILING = 0.15
 // What no finding at all is worth: as much as the least one. The log odds need a number above zero.
@@ -66,7 +70,9 @@ export function weigh(found: readonly Grade[], probability: number | null): Weig
   const model = Math.min(Math.max(probability, 1 - NEARLY_SURE), NEARLY_SURE)
   const both = VOICE * (logOdds(Math.max(rules, NO_FINDING)) + logOdds(model))
   const mean = 1 / (1 + Math.exp(-both))
-  const risk = Math.max(Math.min(mean, MODEL_CEILING), highest(found, MODEL_LEAVES))
+  const unread = found.filter(({ rule_id }) => NOT_READ.has(rule_id))
+  const least = Math.max(highest(found, MODEL_LEAVES), highest(unread, RULES_SAY))
+  const risk = Math.max(Math.min(mean, MODEL_CEILING), least)
   return { risk, limited: risk !== mean }
 }
 

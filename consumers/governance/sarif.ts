@@ -1,6 +1,6 @@
 import type { FlowStep, Severity, Verdict, Violation } from '../../schemas/verdict.ts'
 import { isAskedElsewhere } from './outside-checks.ts'
-import { RULES } from './rules/index.ts'
+import { ALL_RULES } from './rules/index.ts'
 
 const LEVEL: Record<Severity, 'error' | 'warning' | 'note'> = {
   critical: 'error',
@@ -24,7 +24,7 @@ export function sarifOf(verdict: Verdict): Record<string, unknown> {
             name: 'atom-governance',
             // The rule set names every rule and its version, so it is the version of what judged.
             version: verdict.ruleset,
-            rules: RULES.map((rule) => ({
+            rules: ALL_RULES.map((rule) => ({
               id: rule.id,
               name: rule.name,
               shortDescription: { text: rule.name },
@@ -61,7 +61,7 @@ export function sarifOf(verdict: Verdict): Record<string, unknown> {
 
 const resultOf = (one: Violation): Record<string, unknown> => ({
   ruleId: one.rule_id,
-  ruleIndex: RULES.findIndex(({ id }) => id === one.rule_id),
+  ruleIndex: ALL_RULES.findIndex(({ id }) => id === one.rule_id),
   level: LEVEL[one.severity],
   rank: RANK[one.confidence],
   message: { text: `${one.message}. ${one.remediation}` },

@@ -4,9 +4,10 @@ import { invocation } from './shell-commands.ts'
 
 /**
  * A command that sends data away: `host` where it goes (null when unknown), `reads` the files and texts it sends,
- * `stdin` true when it sends what is piped into it, `dns` true when the data travel in a looked-up name.
+ * `stdin` true when it sends what is piped into it, `dns` true when the data travel in a looked-up name, `store` when
+ * they go into a bucket: whose it is, its name does not say.
  */
-export type Sender = { host: string | null; reads: Word[]; stdin: boolean; dns: boolean }
+export type Sender = { host: string | null; reads: Word[]; stdin: boolean; dns: boolean; store?: true }
 
 const DATA_FLAG =
   /^(?:-d|--data|--data-ascii|--data-binary|--data-raw|--data-urlencode|-F|--form|--form-string|--json|-T|--upload-file|--post-data|--post-file|--body-data|--body-file)$/
@@ -22,6 +23,7 @@ export function senderOf(command: Command): Sender | null {
   if (name === 'curl' || name === 'wget' || name === 'http' || name === 'xh') return httpSender(args)
   if (/^(?:nc|ncat|netcat|telnet|socat)$/.test(name)) return plainSender(command, args)
   if (/^(?:scp|rsync|sftp|lftp|ftp|rclone)$/.test(name)) return copySender(args)
+  if (/^(?:aws|gsutil|gcloud|s3cmd|mc|az)$/.test(name)) return storeSender(args)
   if (/^(?:dig|nslookup|host|drill)$/.test(name)) return dnsSender(args)
   if (name === 'ping') {
     const pattern = args.findIndex((word) => word.text === '-p')
@@ -72,6 +74,19 @@ function copySender(args: readonly Word[]): Sender | null {
   const host = /^(?:[^@]*@)?([^:/]+):/.exec(args[last]?.text ?? '')?.[1] ?? null
   const skip = new Set(args.flatMap((word, index) => (/^-(?:i|F|o|P|l|e)$/.test(word.text) ? [index, index + 1] : [])))
   return { host, reads: args.filter((_word, index) => index < last && !skip.has(index)), stdin: false, dns: false }
+}
+
+const INTO_STORE = /^(?:s3api put-object|(?:s3|storage) (?:cp|mv|sync)|storage blob upload|cp|mv|put|rsync)\b/
+
+function storeSender(args: readonly Word[]): Sender | null {
+  const plain = args.filter(({ text }) => !text.startsWith('-'))
+  if (!INTO_STORE.test(plain.map(({ text }) => text).join(' '))) return null
+  const named = args.findIndex(({ text }) => /^(?:--body|--file|-f)$/.test(text)) + 1
+  // From a bucket to here, and from one bucket to another, nothing of the machine leaves.
+  const into = plain.findIndex(({ text }) => /^(?:s3|gs):\/\//.test(text))
+  const reads = named > 0 ? args.slice(named, named + 1) : plain.slice(0, Math.max(into, 0))
+  const stdin = into >= 0 && args.some(({ text }) => text === '-')
+  return reads.length === 0 && !stdin ? null : { host: null, reads, stdin, dns: false, store: true }
 }
 
 function dnsSender(args: readonly Word[]): Sender | null {

@@ -58,8 +58,19 @@ export const languageOf = (program: string): Language | null =>
 
 export const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
+// Every rule asks of every command, those that look along a pipeline many times.
+const INVOCATIONS = new WeakMap<Command, Invocation>()
+
 /** The program a command really runs, without `sudo`, `env`, `timeout` and the like in front. */
 export function invocation(command: Command): Invocation {
+  const known = INVOCATIONS.get(command)
+  if (known !== undefined) return known
+  const found = unwrapped(command)
+  INVOCATIONS.set(command, found)
+  return found
+}
+
+function unwrapped(command: Command): Invocation {
   let words = command.words
   for (let guard = 0; guard < 6; guard += 1) {
     const name = baseName(words[0]?.text ?? '')

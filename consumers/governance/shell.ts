@@ -14,6 +14,7 @@ import {
 } from 'unbash'
 import { commentsOf } from './shell-comments.ts'
 import { markExpressions } from './shell-expressions.ts'
+import { withVariables } from './shell-variables.ts'
 
 /** A word after quote removal; expansions stay as written. `quoted` is true when any part stood in quotes. */
 export type Word = { text: string; quoted: boolean; substitutions: Script[]; processes: Script[] }
@@ -39,22 +40,30 @@ export type TextRange = { start: number; end: number }
 type Reader = { source: string; restore: (text: string) => string; depth: number; placed: boolean }
 
 const MAX_NESTING = 5
-// Longer than any pipeline that somebody wrote.
+// Longer than any pipeline that somebody wrote; one of thousands is bait, and is read in short parts.
 const MAX_PIPELINE = 100
-// The parser takes seconds for a text of opening signs only; no script that a person wrote comes near.
+const BAIT = 1000
+const BAIT_PART = 10
+// The parser takes seconds for a text of opening signs only, and every rule looks at every command: no script that a
+// person wrote comes near either.
 const MAX_OPEN = 200
+const MAX_COMMANDS = 5_000
 
-/** True when so many parentheses are open at once that the script is not parsed. */
-export function isTooNested(text: string): boolean {
+/** True when so many parentheses are open at once, or so many commands stand in it, that the script is not parsed. */
+export function isTooMuch(text: string): boolean {
   let open = 0
+  let ends = 0
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charCodeAt(at)
-    if (char === 40) open += 1
-    else if (char === 41 && open > 0) open -= 1
-    if (open > MAX_OPEN) return true
+    if (char === OPENS) open += 1
+    else if (char === CLOSES && open > 0) open -= 1
+    if (ENDS.has(char) || char === OPENS) ends += 1
+    if (open > MAX_OPEN || ends > MAX_COMMANDS) return true
   }
   return false
 }
+const [OPENS, CLOSES] = [40, 41]
+const ENDS = new Set([...'|;&`\n'].map((char) => char.charCodeAt(0)))
 
 /**
  * Reads a shell script into its commands, in the order in which they stand; branches, loops and functions are
@@ -63,12 +72,12 @@ export function isTooNested(text: string): boolean {
  */
 export function parseShell(text: string, depth = 0, comments: TextRange[] = []): Script {
   const unread = (): Script => [[plainCommand(text.slice(0, 10_000).split(/\s+/))]]
-  if (isTooNested(text)) return unread()
+  if (isTooMuch(text)) return unread()
   const { text: source, restore } = markExpressions(text)
   try {
     const tree = parse(source)
     comments.push(...commentsOf(tree, source))
-    return statements({ source, restore, depth, placed: true }, tree.commands)
+    return withVariables(statements({ source, restore, depth, placed: true }, tree.commands))
   } catch {
     // The parser recurses: a text made to overflow its stack is one long command.
     return unread()
@@ -102,9 +111,10 @@ function pipelines(reader: Reader, node: PipelineNode): Script {
   const joined = node.commands.flatMap((one) => commands(reader, one).flat())
   const parts: Script = []
   // Rules compare each command with all before it. Parts overlap by one, so that no two neighbours are torn apart.
-  for (let start = 0; start < joined.length; start += MAX_PIPELINE - 1) {
-    parts.push(joined.slice(start, start + MAX_PIPELINE))
-    if (start + MAX_PIPELINE >= joined.length) break
+  const longest = joined.length > BAIT ? BAIT_PART : MAX_PIPELINE
+  for (let start = 0; start < joined.length; start += longest - 1) {
+    parts.push(joined.slice(start, start + longest))
+    if (start + longest >= joined.length) break
   }
   return parts
 }

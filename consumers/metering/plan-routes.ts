@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7'
-import { type Principal, scopeOf } from '../../platform/auth/principal.ts'
-import { execute, row, rows, sqlState } from '../../platform/db.ts'
+import { scopeOf } from '../../platform/auth/principal.ts'
+import { row, rows, sqlState } from '../../platform/db.ts'
 import type { Fault } from '../../platform/errors.ts'
 import { nextLink, page, pageRequest } from '../../platform/http/page.ts'
 import { type Answer, type Call, everyone, jsonBody, type Route } from '../../platform/http/route.ts'
@@ -11,18 +11,8 @@ import type { MeteringDeps } from './deps.ts'
 import { billingError } from './errors.ts'
 import { Plan } from './rating/plan.ts'
 import { planFaults } from './rating/plan-faults.ts'
+import { keepPlan, PLAN_COLUMNS, type PlanRow, planLock } from './tell-plans.ts'
 
-type PlanRow = {
-  partner: string
-  id: string
-  name: string
-  currency: string
-  effective_from: Date
-  body: Plan
-  first_version: string | null
-  created_at: Date
-}
-const COLUMNS = 'partner, id, name, currency, effective_from, body, first_version, created_at'
 const DAY_MS = 86_400_000
 
 /** Price plans: written by their partner, never changed. A new price is a new version, from a day yet to come. */
@@ -33,7 +23,7 @@ export function planRoutes(deps: MeteringDeps): Route[] {
       (tx) =>
         rows<PlanRow>(
           tx,
-          `select ${COLUMNS} from metering.plans ${after ? 'where id < ?::uuid' : ''} order by id desc limit ?`,
+          `select ${PLAN_COLUMNS} from metering.plans ${after ? 'where id < ?::uuid' : ''} order by id desc limit ?`,
           [...(after ?? []), limit + 1],
         ),
       { scope: scopeOf(call.principal) },
@@ -45,7 +35,7 @@ export function planRoutes(deps: MeteringDeps): Route[] {
   async function create(call: Call): Promise<Answer> {
     const now = deps.now()
     const { plan, from } = readPlan(call, now)
-    return { status: 201, body: planOf(await insert(call.principal, plan, from, null, now)) }
+    return { status: 201, body: planOf(await insert(call, plan, from, null, now)) }
   }
 
   /** Subscribers are priced by the version in force; what is earlier than its first day keeps its price. */
@@ -70,7 +60,7 @@ export function planRoutes(deps: MeteringDeps): Route[] {
         },
       ])
     try {
-      return { status: 201, body: planOf(await insert(call.principal, plan, from, first.id, now)) }
+      return { status: 201, body: planOf(await insert(call, plan, from, first.id, now)) }
     } catch (error) {
       if (sqlState(error) === '23505')
         throw billingError('plan_version_exists', `a version takes effect at ${from.toISOString()} already`)
@@ -83,7 +73,7 @@ export function planRoutes(deps: MeteringDeps): Route[] {
     const found = isUuid(id)
       ? await deps.db.transaction(
           (tx) =>
-            row<PlanRow>(tx, `select ${COLUMNS} from metering.plans where id = ? and partner = ?`, [
+            row<PlanRow>(tx, `select ${PLAN_COLUMNS} from metering.plans where id = ? and partner = ?`, [
               id,
               call.principal.org,
             ]),
@@ -97,7 +87,7 @@ export function planRoutes(deps: MeteringDeps): Route[] {
   }
 
   async function insert(
-    principal: Principal,
+    { principal, traceparent }: Call,
     plan: Plan,
     from: Date,
     first: string | null,
@@ -113,20 +103,11 @@ export function planRoutes(deps: MeteringDeps): Route[] {
       first_version: first,
       created_at: now,
     }
-    await deps.db.transaction(
-      (tx) =>
-        execute(tx, `insert into metering.plans (${COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)`, [
-          made.partner,
-          made.id,
-          made.name,
-          made.currency,
-          made.effective_from,
-          JSON.stringify(plan),
-          made.first_version,
-          made.created_at,
-        ]),
-      { scope: scopeOf(principal) },
-    )
+    await deps.db.transaction((tx) => keepPlan(tx, made, traceparent), {
+      scope: scopeOf(principal),
+      locks: [planLock(made.partner)],
+    })
+    deps.wake()
     return made
   }
 

@@ -28,7 +28,7 @@ type Options = {
 }
 
 /** Nearly all that an idle group costs is this question. A wake-up comes sooner, from this process or another. */
-const IDLE_POLL_MS = 1_000
+const IDLE_POLL_MS = 2_000
 /** While wake-ups of other processes cannot be heard, and while another process has the group. */
 const DEAF_POLL_MS = 250
 /** After a wake-up the event may still hide behind an older open transaction, so look again soon, then less often. */

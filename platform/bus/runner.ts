@@ -1,6 +1,7 @@
 import type { EventDefinition } from '../../schemas/define-event.ts'
 import type { Envelope } from '../../schemas/envelope.ts'
 import type { Topic } from '../../schemas/topics.ts'
+import type { Activity } from '../activity.ts'
 import type { Clock } from '../clock.ts'
 import type { Db, Tx } from '../db.ts'
 import { messageOf } from '../errors.ts'
@@ -62,11 +63,11 @@ export type RunnerOptions = {
   redriveMs?: number
   /** How often the group is looked at, and how long its member may be silent. */
   watchTimes?: WatchTimes
+  /** Is told of every batch applied. */
+  activity?: Activity
 }
 
 const REDRIVE_MS = 5_000
-/** How often it looks whether it was stopped or may go on, unless it looks for dead letters more often. */
-const FOLLOW_MS = 2_000
 /** A stopped group holds its batch this long; then the bus asks again, so that no lease of it runs out. */
 const STOPPED_WAIT_MS = 60_000
 const BEHIND = { code: PARKED, reason: 'waits behind a dead letter of its key', attempts: 0 }
@@ -173,6 +174,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
   function applied(counts: readonly Count[]): void {
     for (const { type, outcome } of counts) outcomes.inc({ group, type, outcome })
     if (emits && counts.length > 0) bus.wake()
+    options.activity?.happened()
   }
 
   async function deadLetter(batch: Batch, record: BusRecord, error: unknown, attempts: number): Promise<void> {
@@ -189,8 +191,12 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     await groupStop.failed()
   }
 
-  /** Applies the letters whose turn it is through the same handlers; what they waited for may free the next ones. */
-  async function redrive(): Promise<void> {
+  /**
+   * Sees whether the group was stopped or may go on, and applies the letters whose turn it is through the same handlers;
+   * what they waited for may free the next ones.
+   */
+  async function lookAfter(): Promise<void> {
+    await groupStop.follow()
     if (!consuming.active()) return
     for (;;) {
       const due = await dueLetters(db, group, keyedTopics)
@@ -229,8 +235,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     cursor: cursorReader(db, group),
   })
   const everyMs = options.redriveMs ?? REDRIVE_MS
-  const redriving = runPeriodically(`redrive of ${group}`, everyMs, redrive, log)
-  const following = runPeriodically(`stop of ${group}`, Math.min(everyMs, FOLLOW_MS), groupStop.follow, log)
+  const lookingAfter = runPeriodically(`stop and dead letters of ${group}`, everyMs, lookAfter, log)
   const vitals = () => ({ ...consuming.vitals(), signs: consuming.vitals().signs + steps })
   const stopped = () => groupStop.reason() !== null
   const times = options.watchTimes && { times: options.watchTimes }
@@ -241,7 +246,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     stopped: groupStop.reason,
     async stop() {
       halt.abort()
-      await Promise.all([redriving.stop(), following.stop(), watching.stop(), consuming.stop()])
+      await Promise.all([lookingAfter.stop(), watching.stop(), consuming.stop()])
     },
   }
 }

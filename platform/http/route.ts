@@ -85,7 +85,7 @@ export function requireActive({ suspended }: Principal, method: Route['method'])
 
 /** The JSON of a call's body. `anyType` accepts what curl sends when no type is named. */
 export function jsonBody(
-  call: Call,
+  call: { bytes: Uint8Array; contentType: string },
   options: { anyType?: boolean; anyText?: boolean; maxBytes?: number } = {},
 ): unknown {
   const type = call.contentType.split(';')[0]?.trim().toLowerCase() ?? ''

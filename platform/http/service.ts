@@ -26,6 +26,8 @@ export type ServiceOptions = {
   log: Log
   /** Origins whose pages may call this service from a browser. */
   corsOrigins: readonly string[]
+  /** Is told after every call that may have changed something. */
+  changed?: () => void
 }
 export type RunningService = { name: string; port: number; close(): Promise<void> }
 
@@ -52,12 +54,13 @@ export function createService(options: ServiceOptions): express.Express {
     res.locals.requestId = uuidv7()
     res.setHeader('x-request-id', res.locals.requestId)
     res.setHeader('x-content-type-options', 'nosniff')
-    res.on('finish', () =>
+    res.on('finish', () => {
+      if (req.method !== 'GET' && req.method !== 'HEAD') options.changed?.()
       seconds.observe(
         { service: name, method: req.method, route: res.locals.route ?? 'none', status: String(res.statusCode) },
         Math.max(0, Number(process.hrtime.bigint() - begun) / 1e9 - (res.locals.waitedMs ?? 0) / 1e3),
-      ),
-    )
+      )
+    })
     next()
   })
   app.use(cors(options.corsOrigins))

@@ -1,10 +1,12 @@
 import type { Handler } from '../../platform/bus/runner.ts'
 import type { Db } from '../../platform/db.ts'
 import type { Route } from '../../platform/http/route.ts'
+import type { PolicyDocument } from '../../schemas/policy/policy-document.ts'
 import { byNameRoutes } from './catalog/by-name.ts'
 import { type DownloadCounter, downloadsRoute } from './catalog/downloads.ts'
 import { listRoute } from './catalog/list-versions.ts'
 import { nameRoutes } from './catalog/names.ts'
+import { olderAlike } from './catalog/older-alike.ts'
 import type { MarketplaceDeps } from './deps.ts'
 import { identityRoutes } from './identities.ts'
 import { onReviewed } from './on-reviewed.ts'
@@ -14,12 +16,12 @@ import { memberRoutes } from './orgs/members.ts'
 import { organisationRoutes } from './orgs/organisations.ts'
 import { suspensionRoutes } from './orgs/suspensions.ts'
 import { packageRoutes } from './packages.ts'
-import type { PolicyDocument } from './policy/policy-document.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { recordRoutes } from './record/routes.ts'
 import { onAnalyzerChanged } from './rescans/on-analyzer-changed.ts'
 import { onRescanned } from './rescans/on-rescanned.ts'
 import { rescanRoutes } from './rescans/rescan-routes.ts'
+import { onPlanCreated } from './review/on-plan-created.ts'
 import { placeInQueue } from './review/queue.ts'
 import { reviewRoutes } from './review/routes.ts'
 import { revokedSignerRoutes } from './revoked-signers.ts'
@@ -34,7 +36,11 @@ export const marketplaceRoutes = (
   allTenants: Db,
   downloads: Pick<DownloadCounter, 'count'>,
 ): Route[] => [
-  uploadRoute(deps, readAllKeys(allTenants), placeInQueue(allTenants)),
+  uploadRoute(deps, {
+    foreignKeys: readAllKeys(allTenants),
+    placeOf: placeInQueue(allTenants),
+    olderAlike: olderAlike(allTenants),
+  }),
   // Before the calls on an id, or their first words would be taken for one.
   listRoute(deps, allTenants),
   ...byNameRoutes(deps),
@@ -61,4 +67,5 @@ export const marketplaceHandlers = ({ now }: Pick<MarketplaceDeps, 'now'>, polic
   onReviewed(now),
   onAnalyzerChanged(now),
   onRescanned(now),
+  onPlanCreated(),
 ]

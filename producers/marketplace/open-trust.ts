@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import type { Activity } from '../../platform/activity.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../../platform/db.ts'
 import type { HealthCheck } from '../../platform/http/health.ts'
@@ -21,14 +22,23 @@ type Options = KeySettings & {
   oidcIssuers: string[] | undefined
   oidcOrgClaim: string | undefined
 }
-type Shared = { db: Db; now: Clock; log: Log; metrics: Metrics; lifecycle: Lifecycle; wake: () => void }
+type Shared = {
+  db: Db
+  now: Clock
+  log: Log
+  metrics: Metrics
+  lifecycle: Lifecycle
+  wake: () => void
+  activity: Activity
+}
 export type MarketplaceTrust = {
   deps: Pick<MarketplaceDeps, 'trustRoot' | 'registryKey' | 'memberIssuers'>
   checks: HealthCheck[]
 }
 
 const RECORD_MS = 1_000
-const MEASURE_MS = 5_000
+const RECORD_IDLE_MS = 5_000
+const MEASURE_MS = 15_000
 const REVOKED_MS = 60_000
 
 /**
@@ -36,17 +46,17 @@ const REVOKED_MS = 60_000
  * when the settings cannot be right; a key store that is away is waited for.
  */
 export async function openTrust(settings: Options, shared: Shared): Promise<MarketplaceTrust> {
-  const { db, now, log, metrics, lifecycle, wake } = shared
+  const { db, now, log, metrics, lifecycle, wake, activity } = shared
   const trustRoot = openTrustRoot(settings.trustedRoot)
   // Read here, so that a file that cannot be used is said at the start and not at the first upload that needs it.
   for (const left of trustRoot().left) log.warn('part of the trusted root is not used', { left })
   const opened = await openKey(join(resolve(settings.home), 'keys', 'marketplace'), settings, { now, log })
   const record = async () => {
-    await keepRecord({ db, key: opened.key, now })
-    await publishWaiting({ db, now, wake })
+    const recorded = await keepRecord({ db, key: opened.key, now })
+    return recorded + (await publishWaiting({ db, now, wake }))
   }
   const periodic = [
-    runPeriodically('record of verdicts and decisions', RECORD_MS, record, log),
+    runPeriodically('record of verdicts and decisions', RECORD_MS, record, log, { idleMs: RECORD_IDLE_MS, activity }),
     runPeriodically('measuring of the record', MEASURE_MS, measureRecord(db, metrics, now), log),
     runPeriodically('measuring of revoked signers', REVOKED_MS, measureRevoked(db, metrics), log),
   ]

@@ -3,14 +3,15 @@ import type { Tx } from '../../platform/db.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, openGet, type Route } from '../../platform/http/route.ts'
 import { isUuid } from '../../platform/uuid.ts'
-import { diffVersions } from './catalog/diff-versions.ts'
 import { type DownloadCounter, downloadsOf } from './catalog/downloads.ts'
 import { readerScope } from './catalog/reader.ts'
 import { isUnchanged } from './catalog/unchanged.ts'
 import type { MarketplaceDeps } from './deps.ts'
+import { reading } from './reading/reading.ts'
 import { attestationsOf } from './record/attestations.ts'
 import type { PlaceOf } from './review/queue.ts'
 import { signerOf } from './signers.ts'
+import { storedDocument } from './stored-document.ts'
 import { detailOf, findVersion, type VersionRow } from './version-row.ts'
 
 /** Reading packages: the public sees what is published, an organisation its own too, operators everything. */
@@ -51,10 +52,12 @@ export function packageRoutes(
   async function diff(call: Call): Promise<Answer> {
     const to = call.query.get('to')
     if (to === null || !isUuid(to)) throw httpError('parameter_invalid', '`to` is the id of a version')
-    const body = await inScope(call, call.params.id ?? '', async (version, tx) =>
-      diffVersions(tx, version, await findVersion(tx, to)),
-    )
-    return { status: 200, body }
+    const found = await inScope(call, call.params.id ?? '', async (older, tx) => {
+      const newer = await findVersion(tx, to)
+      return { older, newer, from: await storedDocument(tx, older), to: await storedDocument(tx, newer) }
+    })
+    const changed = await reading.run('diff', call.principal.org, { from: found.from, to: found.to })
+    return { status: 200, body: { from: endOf(found.older), to: endOf(found.newer), ...changed } }
   }
 
   async function bundle(call: Call): Promise<Answer> {
@@ -80,3 +83,5 @@ export function packageRoutes(
     openGet('/wpk/:id/verdict', 'What the analyzer said', verdict),
   ]
 }
+
+const endOf = ({ id, name, version, digest }: VersionRow) => ({ id, name, version, digest })

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { scopeOf } from '../../platform/auth/principal.ts'
 import { execute, row, rows, type Tx } from '../../platform/db.ts'
+import { fault } from '../../platform/fault.ts'
 import { httpError } from '../../platform/http/errors.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../platform/http/route.ts'
 import { checked } from '../../platform/http/validate.ts'
@@ -51,15 +52,18 @@ export function signingKeyRoutes(deps: MarketplaceDeps): Route[] {
     const stored = await deps.db.transaction(
       async (tx) => {
         await requireRoom(tx, org)
-        return execute(
+        const inserted = await execute(
           tx,
           `insert into marketplace.signing_keys (org, key_id, public_key, algorithm, valid_from, created_at)
            values (?, ?, ?, ?, ?, ?) on conflict do nothing`,
           [org, key.keyId, key.pem, key.algorithm, validFrom, now],
         )
+        fault('keys.after-insert')
+        return inserted
       },
       { scope: scopeOf(call.principal) },
     )
+    fault('keys.after-insert-commit')
     if (stored === 0) throw marketplaceError('key_exists', `key ${key.keyId} is registered for ${org} already`)
     const { keyId, algorithm, pem } = key
     const body = keyOf({ key_id: keyId, algorithm, public_key: pem, valid_from: validFrom, revoked_at: null })
@@ -69,15 +73,19 @@ export function signingKeyRoutes(deps: MarketplaceDeps): Route[] {
   async function revoke(call: Call): Promise<Answer> {
     const from = revokedFrom(call, deps.now())
     const changed = await deps.db.transaction(
-      (tx) =>
-        execute(
+      async (tx) => {
+        const updated = await execute(
           tx,
           `update marketplace.signing_keys set revoked_at = least(revoked_at, ?::timestamptz)
            where org = ? and key_id = ?`,
           [from, call.principal.org, call.params.key_id],
-        ),
+        )
+        fault('keys.after-revocation')
+        return updated
+      },
       { scope: scopeOf(call.principal) },
     )
+    fault('keys.after-revocation-commit')
     if (changed === 0) throw httpError('not_found', 'no signing key with this id')
     return { status: 204 }
   }

@@ -3,45 +3,58 @@ import { digestOf, storeArtifact } from '../../platform/artifacts.ts'
 import { scopeOf } from '../../platform/auth/principal.ts'
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
 import { row, type Tx } from '../../platform/db.ts'
-import { parseDocument } from '../../platform/document.ts'
 import { fault } from '../../platform/fault.ts'
 import type { Answer, Call, Route } from '../../platform/http/route.ts'
+import { errorOf } from '../../platform/threads/serve-jobs.ts'
 import { wpkSubmitted } from '../../schemas/events/wpk.submitted.ts'
-import { type Wpk, wpkProblems } from '../../schemas/wpk.ts'
+import type { Origin } from '../../schemas/origin.ts'
 import { claimName } from './catalog/claim-name.ts'
+import type { OlderAlike } from './catalog/older-alike.ts'
 import { tellVisibility } from './catalog/visibility.ts'
 import { type MarketplaceDeps, SOURCE } from './deps.ts'
 import { marketplaceError } from './errors.ts'
+import type { ReadWpk } from './reading/read-upload.ts'
+import { reading } from './reading/reading.ts'
+import { MAX_UPLOAD_BYTES, type Upload } from './reading/upload-body.ts'
 import type { PlaceOf } from './review/queue.ts'
 import { predecessorOf, supersede } from './review/supersede.ts'
 import { signersOf } from './signers.ts'
+import { oneATurn } from './trust/one-a-turn.ts'
 import type { PublicKey } from './trust/public-key.ts'
 import { type VerifiedSignature, verifySignature } from './trust/verify-signature.ts'
-import { MAX_UPLOAD_BYTES, MAX_WPK_BYTES, readUpload, type Upload } from './upload-body.ts'
 import { columns, standingOf, threadOf, type VersionRow } from './version-row.ts'
+
+/** What only the marketplace's own role may see. */
+type Asked = { foreignKeys: () => Promise<readonly PublicKey[]>; placeOf: PlaceOf; olderAlike: OlderAlike }
 
 /**
  * POST /wpk/upload: size, signature over the exact bytes, shape, then name and version, in this order. The version,
  * its bytes and its event commit together; a refused upload leaves nothing behind.
  */
-export function uploadRoute(
-  deps: MarketplaceDeps,
-  foreignKeys: () => Promise<readonly PublicKey[]>,
-  placeOf: PlaceOf,
-): Route {
+export function uploadRoute(deps: MarketplaceDeps, { foreignKeys, placeOf, olderAlike }: Asked): Route {
   async function handle(call: Call): Promise<Answer> {
     const { org } = call.principal
     const scope = scopeOf(call.principal)
-    const { bytes, mediaType, signed, visibility } = await readUpload(call)
+    const { contentType } = call
+    const {
+      signed,
+      visibility,
+      wpk: read,
+      ...sent
+    } = await reading.run('upload', org, { bytes: call.bytes, contentType })
+    const bytes = Buffer.from(sent.bytes.buffer, sent.bytes.byteOffset, sent.bytes.byteLength)
     const now = deps.now()
     const own = await deps.db.transaction((tx) => signersOf(tx, org), { scope })
     const signers = { ...own, foreign: foreignKeys }
-    const signature = await verifySignature(bytes, signed, { signers, root: deps.trustRoot, receivedAt: now })
-    const { wpk, format } = readWpk(bytes, mediaType)
-    const { name } = wpk.metadata
-    const locks = [keyLock(wpkSubmitted.topic, name)]
+    const trust = { signers, root: deps.trustRoot, receivedAt: now }
+    const signature = await oneATurn(() => verifySignature(bytes, signed, trust))
+    if ('refused' in read) throw errorOf(read.refused)
+    fault('upload.after-verification')
+    const alike = await olderAlike(org, read.name)
+    const origin: Origin = { signature: 'verified', signer: 'registered', ...alike }
+    const locks = [keyLock(wpkSubmitted.topic, read.name)]
     const { version, created } = await deps.db.transaction(
-      (tx) => store(tx, { org, bytes, wpk, mediaType: `application/${format}`, signature, now, call, visibility }),
+      (tx) => store(tx, { org, bytes, wpk: read, signature, now, call, visibility, origin }),
       { scope, locks },
     )
     fault('upload.after-commit')
@@ -52,17 +65,18 @@ export function uploadRoute(
   type NewVersion = {
     org: string
     bytes: Buffer
-    wpk: Wpk
-    mediaType: string
+    wpk: ReadWpk
     signature: VerifiedSignature
     now: Date
     call: Call
     visibility: Upload['visibility']
+    origin: Origin
   }
 
   async function store(tx: Tx, upload: NewVersion): Promise<{ version: VersionRow; created: boolean }> {
-    const { org, bytes, wpk, mediaType, signature, now, call } = upload
-    const { name, version, description, tags } = wpk.metadata
+    const { org, bytes, signature, now, call, origin } = upload
+    const { name, version, description, tags, mode, format } = upload.wpk
+    const mediaType = `application/${format}`
     const { visibility, claimed } = await claimName(tx, { org, name, visibility: upload.visibility, now })
     fault('upload.after-name')
     const existing = await row<VersionRow>(
@@ -92,10 +106,9 @@ export function uploadRoute(
         version,
         digest,
         mediaType,
-        description ?? '',
-        tags ?? [],
-        // A package that does not say it waits for a person is judged as one that does not.
-        wpk.spec.safety?.mode ?? 'auto',
+        description,
+        tags,
+        mode,
         'Waiting for the analyzer.',
         signature.signer,
         signature.form,
@@ -112,12 +125,16 @@ export function uploadRoute(
     fault('upload.after-version')
     const { id } = created
     const event = wpkSubmitted.create(
-      { id, org, name, version, digest, media_type: mediaType, key_id: signature.signer },
+      { id, org, name, version, digest, media_type: mediaType, key_id: signature.signer, origin },
       { source: SOURCE, now, subject: name, traceparent: call.traceparent },
     )
     await publish(tx, wpkSubmitted, [event])
+    fault('upload.after-event')
     // After its first version, so that whoever follows the events has something to hide.
-    if (claimed && visibility === 'private') await tellVisibility(tx, { org, name, visibility }, { call, now })
+    if (claimed && visibility === 'private') {
+      await tellVisibility(tx, { org, name, visibility }, { call, now })
+      fault('upload.after-visibility')
+    }
     await supersede(tx, before.open, { version, principal: call.principal, now, traceparent: call.traceparent })
     fault('upload.before-commit')
     return { version: created, created: true }
@@ -131,18 +148,6 @@ export function uploadRoute(
     maxBytes: MAX_UPLOAD_BYTES,
     handle,
   }
-}
-
-function readWpk(bytes: Buffer, mediaType: string | undefined): { wpk: Wpk; format: string } {
-  const parsed = parseDocument(bytes, { maxBytes: MAX_WPK_BYTES }, mediaType)
-  if (!parsed.ok) {
-    const { pointer, code, detail } = parsed
-    throw marketplaceError('wpk_malformed', detail, { errors: [{ pointer, code, detail }] })
-  }
-  const errors = wpkProblems(parsed.value)
-  const first = errors[0]
-  if (first) throw marketplaceError('wpk_malformed', `${first.pointer || 'the document'} ${first.detail}`, { errors })
-  return { wpk: parsed.value as Wpk, format: parsed.format }
 }
 
 const answerOf = (version: VersionRow, publicUrl: string, place: number | null) => ({

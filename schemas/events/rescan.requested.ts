@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { defineEvent } from '../define-event.ts'
 import { closed, Digest, OrgId, Uuid } from '../envelope.ts'
+import { Origin } from '../origin.ts'
 import { topics } from '../topics.ts'
 
 /** The marketplace asks for a new verdict on a version it has stored. `rescan` is the round it belongs to. */
@@ -17,6 +18,8 @@ export const rescanRequested = defineEvent({
     version: Type.String({ minLength: 1, maxLength: 128 }),
     digest: Digest,
     media_type: Type.String(),
+    /** What the marketplace found of signature, signer and name; without it, that they were good when it stored the bytes. */
+    origin: Type.Optional(Origin),
   }),
   key: (data) => data.name,
   example: {

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { defineEvent } from '../define-event.ts'
 import { closed, Digest, OrgId, Uuid } from '../envelope.ts'
+import { Origin } from '../origin.ts'
 import { topics } from '../topics.ts'
 
 /** A partner uploaded a version whose signature verified; its bytes are stored under `digest`. */
@@ -17,6 +18,8 @@ export const wpkSubmitted = defineEvent({
     digest: Digest,
     media_type: Type.String(),
     key_id: Type.String(),
+    /** What the marketplace found of signature, signer and name; without it, that they were good when it stored the bytes. */
+    origin: Type.Optional(Origin),
   }),
   key: (data) => data.name,
   example: {

@@ -7,9 +7,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Longer than 300 lines, each with the reason. */
 const LONG: Record<string, string> = {
   'consumers/governance/training/fragments.ts': 'a list of text fragments, not code',
+  'tests/consumers/governance/shapes/fresh-packages.ts': 'forty packages, not code',
   'tests/consumers/metering/scenarios.test.ts': 'one block for each public case, in the shapes of the file',
   'tests/platform/bus.contract.ts': 'one suite for both backends of the bus',
   'tests/platform/bus.kafka.db.test.ts': 'one real broker, started once, for all that is said of it',
+  'tests/producers/marketplace/rescans/rescans.db.test.ts': 'one analyzer and its rounds for all that is said of them',
   'tests/producers/marketplace/trust/bundle.test.ts': 'one block for each form and each hostile bundle',
   'tests/producers/marketplace/trust/keyless.test.ts': 'the same for signatures without a key',
   'tests/portal/web/page.test.ts': 'one browser, opened once, for every view of the page',

@@ -261,9 +261,9 @@ async function idleCpu(name: string, env: Record<string, string>): Promise<Figur
   const system = await startSystem(home, env)
   try {
     // Right after a start the compiler and the garbage collector still have work that no idle process has.
-    await pause(30_000)
+    await pause(60_000)
     const pid = system.process.pid as number
-    const seconds = 20
+    const seconds = 30
     const before = await ticksOf(pid)
     await pause(seconds * 1_000)
     const ticks = (await ticksOf(pid)) - before

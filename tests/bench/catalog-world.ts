@@ -105,4 +105,6 @@ async function fill(owner: Db, versions: number): Promise<void> {
     [versions, versions],
   )
   await owner.query('vacuum analyze marketplace.names, marketplace.versions, platform.artifacts')
+  // Or whoever reads first writes the pages that filling left.
+  await owner.query('checkpoint')
 }

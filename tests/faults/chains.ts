@@ -19,6 +19,8 @@ export const faultOf = (spec: string): string => `dies at ${spec}`
 export const IN_DATABASE: readonly Drive[] = [
   'key-store',
   'reviews',
+  'resubmissions',
+  'keys',
   'withdrawals',
   'orgs',
   'issue',

@@ -12,6 +12,8 @@ import type { Drive } from './points.ts'
 import { beginRebuild, rebuildFound } from './rebuilds.ts'
 import { rerating } from './reratings.ts'
 import { rescanning } from './rescans.ts'
+import { resubmitting } from './resubmissions.ts'
+import { rotating } from './signing-keys.ts'
 import { deadLettersOf, idle, type Server, type Stage } from './stage.ts'
 import { telling } from './stripe-meters.ts'
 import { deducting } from './wallets.ts'
@@ -43,6 +45,8 @@ export const drives: Record<Drive, (stage: Stage) => Driving> = {
   packages: (stage) => packages(stage),
   'key-store': (stage) => sealing(stage),
   reviews: (stage) => reviews(stage),
+  resubmissions: (stage) => resubmitting(stage),
+  keys: (stage) => rotating(stage),
   withdrawals: (stage) => withdrawing(stage),
   orgs: (stage) => suspending(stage),
   issue: (stage) => issuing(stage),

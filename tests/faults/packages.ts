@@ -1,16 +1,27 @@
-import { sign } from 'node:crypto'
+import { type KeyLike, sign } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { packageBytes } from '../support/packages.ts'
+import { type Change, packageBytes } from '../support/packages.ts'
 import type { Finding } from './oracle.ts'
 import { insist, type Server, type Stage } from './stage.ts'
 
 const EVENTS = ['wpk.submitted', 'wpk.verdict', 'wpk.reviewed', 'wpk.published']
 
+type Sent = Change & { visibility?: 'private'; privateKey?: KeyLike }
+
 /** Uploads a package and waits for its verdict. Every step may be repeated after a crash, and none may happen twice. */
-export async function uploadPackage({ orgs }: Stage, server: Server, name: string): Promise<string> {
-  const bytes = packageBytes({ name })
-  const signature = sign('sha256', bytes, await readFile(orgs.demo.private_key_path, 'utf8')).toString('base64')
-  const body = { content: bytes.toString('base64'), content_encoding: 'base64', signature }
+export async function uploadPackage(
+  { orgs }: Stage,
+  server: Server,
+  name: string,
+  { visibility, privateKey, ...change }: Sent = {},
+): Promise<string> {
+  const bytes = packageBytes({ name, ...change })
+  const key = privateKey ?? (await readFile(orgs.demo.private_key_path, 'utf8'))
+  const signature = sign('sha256', bytes, key).toString('base64')
+  const body = {
+    ...{ content: bytes.toString('base64'), content_encoding: 'base64', signature },
+    ...(visibility ? { visibility } : {}),
+  }
   const uploaded = await insist(server, 'POST', '/wpk/upload', { ...partner(orgs), body })
   const { id } = uploaded.body as { id: string }
   await reach(orgs, server, id, ['in_review', 'approved', 'published'])
@@ -30,9 +41,9 @@ export async function approvePackage({ orgs }: Stage, server: Server, id: string
   await insist(server, 'GET', `/wpk/${id}/verdict`, partner(orgs), isSigned)
 }
 
-const partner = ({ demo }: Stage['orgs']) => ({ token: demo.tokens.partner, service: 'marketplace' as const })
+export const partner = ({ demo }: Stage['orgs']) => ({ token: demo.tokens.partner, service: 'marketplace' as const })
 
-const reach = (orgs: Stage['orgs'], server: Server, id: string, wanted: readonly string[]) =>
+export const reach = (orgs: Stage['orgs'], server: Server, id: string, wanted: readonly string[]) =>
   insist(server, 'GET', `/wpk/${id}`, partner(orgs), ({ body }) => wanted.includes((body as { status: string }).status))
 
 /** Each package has one version, one decision, each of its events once, and one signed statement on either. */

@@ -1,6 +1,7 @@
 /**
  * What makes a process come to a point: usage reports, also with an event that nobody can read, packages from upload to
- * publication, the same while the key store is sealed, the review of packages that wait for one, taking packages back,
+ * publication, the same while the key store is sealed, the review of packages that wait for one, private packages that are
+ * handed over, sent back, sent again and approved by two, keys that are registered, used and revoked, taking packages back,
  * suspending organisations, issuing invoices, collecting them, giving credit for them, deducting from prepaid credits,
  * metering to AWS, telling usage to meters of Stripe, rebuilding a projection, replaying an issued month, calling
  * webhooks, or judging stored packages anew.
@@ -11,6 +12,8 @@ export type Drive =
   | 'packages'
   | 'key-store'
   | 'reviews'
+  | 'resubmissions'
+  | 'keys'
   | 'withdrawals'
   | 'orgs'
   | 'issue'
@@ -79,9 +82,12 @@ export const points: readonly Point[] = [
   { name: 'credits.after-grant', drive: 'wallets' },
   { name: 'credits.after-posting', drive: 'wallets' },
   { name: 'credits.after-deduction', drive: 'wallets' },
+  { name: 'upload.after-verification', drive: 'packages' },
+  { name: 'upload.after-name-insert', drive: 'packages' },
   { name: 'upload.after-name', drive: 'packages' },
   { name: 'upload.after-artifact', drive: 'packages' },
   { name: 'upload.after-version', drive: 'packages' },
+  { name: 'upload.after-event', drive: 'packages' },
   { name: 'upload.before-commit', drive: 'packages' },
   { name: 'upload.after-commit', drive: 'packages' },
   { name: 'record.after-signing', drive: 'packages' },
@@ -91,7 +97,21 @@ export const points: readonly Point[] = [
   { name: 'waiting.after-hold', drive: 'key-store' },
   { name: 'waiting.after-version', drive: 'key-store' },
   { name: 'waiting.before-commit', drive: 'key-store' },
+  { name: 'upload.after-visibility', drive: 'resubmissions' },
+  { name: 'review.after-hand-over', drive: 'resubmissions' },
+  { name: 'resubmit.after-version', drive: 'resubmissions' },
+  { name: 'resubmit.after-decision', drive: 'resubmissions' },
+  { name: 'resubmit.after-event', drive: 'resubmissions' },
+  { name: 'review.after-endorsement', drive: 'resubmissions' },
+  { name: 'review.after-endorsed', drive: 'resubmissions' },
+  { name: 'review.after-confirmation', drive: 'resubmissions' },
+  { name: 'keys.after-insert', drive: 'keys' },
+  { name: 'keys.after-insert-commit', drive: 'keys' },
+  { name: 'keys.after-revocation', drive: 'keys' },
+  { name: 'keys.after-revocation-commit', drive: 'keys' },
   { name: 'review.after-lease', drive: 'reviews' },
+  { name: 'review.after-lease-commit', drive: 'reviews' },
+  { name: 'review.after-acceptance', drive: 'reviews' },
   { name: 'review.after-version', drive: 'reviews' },
   { name: 'review.after-decision', drive: 'reviews' },
   { name: 'review.before-commit', drive: 'reviews' },

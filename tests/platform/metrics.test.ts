@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createMetrics } from '../../platform/metrics.ts'
+import { createMetrics, quantileOf } from '../../platform/metrics.ts'
 
 describe('platform/metrics', () => {
   it('refuses names that do not begin with atom_', () => {
@@ -19,13 +19,13 @@ describe('platform/metrics', () => {
   it('finds the bound below which a share of all observations lie, over every label', async () => {
     const metrics = createMetrics()
     const seconds = metrics.histogram('atom_seconds', 'Time', [0.1, 0.5, 1], ['route'])
-    expect(await metrics.quantile('atom_seconds', 0.95)).to.equal(null)
-    expect(await metrics.quantile('atom_unknown', 0.95)).to.equal(null)
+    expect(quantileOf(await metrics.counted('atom_seconds'), 0.95)).to.equal(null)
+    expect(quantileOf(await metrics.counted('atom_unknown'), 0.95)).to.equal(null)
     for (let i = 0; i < 95; i++) seconds.observe({ route: i % 2 ? '/a' : '/b' }, 0.05)
     for (let i = 0; i < 5; i++) seconds.observe({ route: '/a' }, 0.7)
-    expect(await metrics.quantile('atom_seconds', 0.95)).to.equal(0.1)
-    expect(await metrics.quantile('atom_seconds', 0.96)).to.equal(1)
+    expect(quantileOf(await metrics.counted('atom_seconds'), 0.95)).to.equal(0.1)
+    expect(quantileOf(await metrics.counted('atom_seconds'), 0.96)).to.equal(1)
     seconds.observe({ route: '/c' }, 9)
-    expect(await metrics.quantile('atom_seconds', 1)).to.equal(Number.POSITIVE_INFINITY)
+    expect(quantileOf(await metrics.counted('atom_seconds'), 1)).to.equal(Number.POSITIVE_INFINITY)
   })
 })

@@ -11,6 +11,7 @@ import { wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
 import { wpkYanked } from '../../../schemas/events/wpk.yanked.ts'
+import { wpkReaderChanged } from '../../../schemas/events/wpk_reader.changed.ts'
 import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 
 const WITHDRAWALS = [
@@ -34,11 +35,12 @@ export const packagesProjection: Shadow = {
       async handle({ data, time }, tx) {
         await execute(
           tx,
-          `insert into ${schema}.packages (org, id, name, version, status, updated_at, visibility)
+          `insert into ${schema}.packages (org, id, name, version, status, updated_at, visibility, readers)
          values (?, ?, ?, ?, 'submitted', ?,
-           coalesce((select visibility from ${schema}.packages where org = ? and name = ? limit 1), 'public'))
+           coalesce((select visibility from ${schema}.packages where org = ? and name = ? limit 1), 'public'),
+           coalesce((select readers from ${schema}.packages where org = ? and name = ? limit 1), '{}'))
          on conflict do nothing`,
-          [data.org, data.id, data.name, data.version, time, data.org, data.name],
+          [data.org, data.id, data.name, data.version, time, data.org, data.name, data.org, data.name],
         )
         return ok()
       },
@@ -114,6 +116,24 @@ export const packagesProjection: Shadow = {
           data.org,
           data.name,
         ])
+        return ok()
+      },
+    }),
+    handler({
+      name: 'analytics.packages.reader-changed',
+      on: wpkReaderChanged,
+      emits: [],
+      writes: ['read.packages'],
+      replay: 'apply',
+      async handle({ data: { org, name, reader, access } }, tx) {
+        const granted = access === 'granted'
+        const others = 'array_remove(readers, ?)'
+        await execute(
+          tx,
+          `update ${schema}.packages set readers = ${granted ? `array_append(${others}, ?)` : others}
+           where org = ? and name = ?`,
+          [reader, ...(granted ? [reader] : []), org, name],
+        )
         return ok()
       },
     }),

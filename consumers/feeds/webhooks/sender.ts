@@ -8,8 +8,8 @@ import { signedHeaders } from './sign-call.ts'
 
 export type Call = typeof callWebhook
 export type Sender = {
-  /** Begins with every webhook that has something due and is not being called. */
-  tick(): Promise<void>
+  /** Begins with every webhook that has something due and is not being called; how many are being called then. */
+  tick(): Promise<number>
   /** All calls under way. */
   idle(): Promise<void>
   stop(): Promise<void>
@@ -31,13 +31,14 @@ export function openSender(deps: SenderDeps): Sender {
   const lanes = new Map<string, Promise<void>>()
   let stopping = false
 
-  async function tick(): Promise<void> {
+  async function tick(): Promise<number> {
     const free = MOST_LANES - lanes.size
-    if (free <= 0 || stopping) return
+    if (free <= 0 || stopping) return lanes.size
     for (const webhook of await dueWebhooks(allOrgs, [...lanes.keys()], now(), free)) {
       const lane = runLane(webhook).finally(() => lanes.delete(webhook.id))
       lanes.set(webhook.id, lane)
     }
+    return lanes.size
   }
 
   async function runLane(webhook: WebhookKey): Promise<void> {

@@ -2,6 +2,7 @@ import type { Call, Edit, Hooks } from '../code/cursor.ts'
 import { argumentsOf, runsText, runText, startsProgram } from '../code/programs.ts'
 import { readCode } from '../code/reader.ts'
 import { allIn, type Value } from '../code/values.ts'
+import { downloadedFile, isDownload } from '../downloads.ts'
 import { hostOf, urlsIn } from '../hosts.ts'
 import type { Place } from '../place.ts'
 import { isSecretName } from '../secret-names.ts'
@@ -89,7 +90,7 @@ export function codeFlow(
     keep(call)
     if (/Path(?:\.home)?\(\)\.(?:read_\w{4,5}|open)$/.test(name)) return opened(call, receiver ?? undefined)
     if (OPENS.test(name) || READS.test(name)) return opened(call, first)
-    if (startsProgram(call)) return { trace: printedBy(call) ?? null }
+    if (startsProgram(call)) return printedBy(call)
     if (FETCHES.test(name)) return { fetched: hostIn(call) ?? 'a host known when it runs', trace: null, secret: null }
     if (
       /\.(?:add|write)$/.test(name) &&
@@ -113,14 +114,18 @@ export function codeFlow(
     return { file, text, trace: held, fetched: fetchedFiles.get(baseName(path)) ?? null }
   }
 
-  function printedBy(call: Call): Trace | null {
+  /** What a program that it starts prints: a secret, or what it fetched. */
+  function printedBy(call: Call): Partial<Value> {
     const line = argumentsOf(call).join(' ')
-    if (line === '' || line.length > 4000) return null
-    for (const command of allPipelines(parseShell(line), 2).flat()) {
+    if (line === '' || line.length > 4000) return { trace: null }
+    const commands = allPipelines(parseShell(line), 2).flat()
+    const fetches = commands.some((command) => isDownload(command) && downloadedFile(command) === null)
+    const fetched = fetches ? { fetched: hostOf(urlsIn(line)[0] ?? '') ?? 'a host known when it runs' } : {}
+    for (const command of commands) {
       const trace = sourceOf(command, taint, at(call.start, call.end))
-      if (trace !== null) return trace
+      if (trace !== null) return { ...fetched, trace }
     }
-    return null
+    return { ...fetched, trace: null }
   }
 
   function keep(call: Call): void {

@@ -35,15 +35,22 @@ export function sourceOf(command: Command, taint: Taint, here: Place): Trace | n
     const found = sourceInText(text, taint, here)
     if (found !== null) return found
   }
-  return null
+  // `while read -r line; do ...; done < <(cat secret)`, `cat <(cat secret)`.
+  return firstIn(
+    [...args, ...inputsOf(command)].filter(({ processes }) => processes.length > 0),
+    (word) => sourceInWord(word, taint, here),
+  )
 }
+
+// A directory of secrets, by its name: to read it is nothing, to send it away is.
+const SECRET_DIRECTORY = /(?:^|\/)(?:secrets?(?:\.d)?|credentials|private)\/?$/
 
 const inputsOf = (command: Command): Word[] =>
   command.redirects.filter(({ op }) => op === '<' || op === '<<<').map(({ target }) => target)
 
 function sourceInText(text: string, taint: Taint, here: Place): Trace | null {
   if (/169\.254\.169\.254|metadata\.google/.test(text)) return { what: 'the instance metadata', from: here, via: [] }
-  if (SENSITIVE_PATH.test(text) && !/^https?:/.test(text))
+  if ((SENSITIVE_PATH.test(text) || SECRET_DIRECTORY.test(text)) && !/^https?:/.test(text))
     return { what: `the file ${text.slice(0, 80)}`, from: here, via: [] }
   return inFile(taint, text.replace(/^if=/, '')) ?? inText(taint, text)
 }

@@ -43,6 +43,7 @@ export const dataExfiltration: Rule = {
   },
 }
 
+const DUMP = /^the output of (?:\w+dump|pg_dumpall)$/
 const ALL_SECRETS = /toJSON\(\s{0,3}secrets\s{0,3}\)|\$\{\{\s{0,3}secrets\s{0,3}\}\}/
 const ofSameHandler = (one: Fact, other: Fact): boolean => one.area === other.area && one.handler === other.handler
 
@@ -113,6 +114,8 @@ function judge(
   const source =
     (sender.stdin ? firstSource(fact, pipeline.slice(0, index), taint) : null) ??
     sourceInSent(sender.reads, taint, here)
+  // Dumps of a database into a bucket are what backups are.
+  if (source !== null && sender.store === true && DUMP.test(source.what)) return null
   if (source !== null) {
     return to === 'unknown'
       ? leaves(fact, text, source, 'high', 'medium', range)

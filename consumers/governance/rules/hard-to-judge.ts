@@ -1,5 +1,6 @@
+import { UNREAD } from '../facts.ts'
 import type { PackageView } from '../package-view.ts'
-import { isTooNested } from '../shell.ts'
+import { isTooMuch } from '../shell.ts'
 import { findingAt, sign } from './matching.ts'
 import { type Finding, firstOf, type Rule } from './rule.ts'
 
@@ -11,11 +12,11 @@ const LONGEST_RUN_S = 24 * 3600
 /** WPK-P6-001: too large, too deep or too long to be judged or run with care. */
 export const hardToJudge: Rule = {
   id: 'WPK-P6-001',
-  version: 1,
+  version: 2,
   name: 'oversized or slow to judge',
   severity: 'medium',
   about:
-    'More than 100 handlers, commands over 100 kB or nested deeper than they are read, timeouts and attempts that add up to more than a day, a schedule of each minute. Forty handlers in 60 kB are silent. A document over the size, depth or alias limits is refused before any rule sees it.',
+    'More than 100 handlers, commands over 100 kB, with more than 5,000 parts or nested deeper than they are read, manifests of more than 500 documents, timeouts and attempts that add up to more than a day, a schedule of each minute. Forty handlers in 60 kB are silent. A document over the size, depth or alias limits is refused before any rule sees it.',
   remediation: 'Split the package.',
   hygiene: false,
   check: (view) => [...sizes(view), ...times(view)],
@@ -37,14 +38,16 @@ function sizes({ wpk, facts }: PackageView): Finding[] {
     found.push(finding('/spec/handlers', `the package has ${facts.length} values`, 'medium'))
   const unread = firstOf(
     facts,
-    ({ kind, text }) => kind === 'command' && (text.length > LONGEST_COMMAND || isTooNested(text)),
+    ({ kind, text }) => kind === 'command' && (text.length > LONGEST_COMMAND || isTooMuch(text)),
   )
+  const more = firstOf(facts, ({ name, kind }) => kind === 'manifest' && name === UNREAD)
   return [
     ...found,
+    ...more.map(({ pointer }) => finding(pointer, 'the manifest has more documents than are read', 'high')),
     ...unread.map((fact) =>
       findingAt(
         fact,
-        sign('the command is too large or too deep to be read', 'medium', 'high'),
+        sign('the command is too large, too long or too deep to be read', 'medium', 'high'),
         fact.text.slice(0, 200),
       ),
     ),

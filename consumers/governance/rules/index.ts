@@ -15,6 +15,7 @@ import { identityTokenExposure } from './identity-token-exposure.ts'
 import { knownBadDependency } from './known-bad-dependency.ts'
 import { missingFailureAlert } from './missing-failure-alert.ts'
 import { mutationWithoutWayBack } from './mutation-without-way-back.ts'
+import { nameSimilarity } from './name-similarity.ts'
 import { networkExposure } from './network-exposure.ts'
 import { obfuscatedExecution } from './obfuscated-execution.ts'
 import { persistence } from './persistence.ts'
@@ -23,13 +24,15 @@ import { rbacEscalation } from './rbac-escalation.ts'
 import { remoteScriptExecuted } from './remote-script-executed.ts'
 import { resourceHijack } from './resource-hijack.ts'
 import { reverseShell } from './reverse-shell.ts'
-import type { Rule } from './rule.ts'
+import type { OriginRule, Rule } from './rule.ts'
 import { secretNotFromVault } from './secret-not-from-vault.ts'
 import { secretOverExposure } from './secret-over-exposure.ts'
 import { secretToOutput } from './secret-to-output.ts'
 import { sensitiveRead } from './sensitive-read.ts'
 import { sharedRunner } from './shared-runner.ts'
+import { signatureFault } from './signature-fault.ts'
 import { unboundedExecution } from './unbounded-execution.ts'
+import { unknownSigner } from './unknown-signer.ts'
 import { unpinnedImage } from './unpinned-image.ts'
 import { unpinnedReference } from './unpinned-reference.ts'
 import { unsafeRuntimeFeature } from './unsafe-runtime-feature.ts'
@@ -79,16 +82,17 @@ export const RULES: readonly Rule[] = [
   hardToJudge,
 ]
 
-/** Rules of the taxonomy that the bytes of a package alone cannot answer: who does. */
-export const ANSWERED_ELSEWHERE: readonly { id: string; name: string; by: string }[] = [
-  { id: 'WPK-P2-001', name: 'signature missing or invalid', by: 'the marketplace, before it stores an upload' },
-  { id: 'WPK-P2-002', name: 'signer not authorised', by: 'the marketplace, before it stores an upload' },
-  { id: 'WPK-P2-009', name: 'name similarity', by: 'the marketplace, before it stores an upload' },
-]
+/** The rules on what the marketplace found of an upload and its event carries: the bytes of a package do not say it. */
+export const ORIGIN_RULES: readonly OriginRule[] = [signatureFault, unknownSigner, nameSimilarity]
+
+/** Both lists, ordered by id. */
+export const ALL_RULES: readonly (Rule | OriginRule)[] = [...RULES, ...ORIGIN_RULES].sort((a, b) =>
+  a.id < b.id ? -1 : 1,
+)
 
 /** Names the rules and their versions: it changes when any rule does. */
 export const RULESET = `rules-${createHash('sha256')
-  .update(RULES.map((rule) => `${rule.id}@${rule.version}`).join('\n'))
+  .update(ALL_RULES.map((rule) => `${rule.id}@${rule.version}`).join('\n'))
   .digest('hex')
   .slice(0, 16)}`
 

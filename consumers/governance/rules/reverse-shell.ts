@@ -14,7 +14,7 @@ const TUNNELS = new Set(['ngrok', 'chisel', 'frpc', 'bore', 'gost', 'revsocks', 
 /** WPK-P3-005: a shell is given to a network peer, or a tunnel for one is opened. */
 export const reverseShell: Rule = {
   id: 'WPK-P3-005',
-  version: 1,
+  version: 2,
   name: 'reverse shell or tunnel',
   severity: 'critical',
   about:
@@ -137,7 +137,7 @@ function opensTunnel(command: Command): boolean {
 
 function codeConnectsShell({ text }: InlineCode): boolean {
   const socket =
-    /\bsocket\.socket\b|\bnet\.(?:connect|createConnection|Socket)\b|\brequire\(['"](?:node:)?net['"]\)|\bfrom ['"](?:node:)?net['"]|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[\s\S]{0,200}\b(?:PF_|AF_)?INET\b|TCPClient/.test(
+    /\bsocket\.(?:socket|create_connection)\b|\bnet\.(?:connect|createConnection|Socket)\b|\brequire\(['"](?:node:)?net['"]\)|\bfrom ['"](?:node:)?net['"]|\bTCPSocket\.(?:new|open)\b|\bfsockopen\b|IO::Socket|\bSocket\b[\s\S]{0,200}\b(?:PF_|AF_)?INET\b|TCPClient/.test(
       text,
     )
   if (!socket) return false

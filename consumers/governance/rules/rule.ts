@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Origin } from '../../../schemas/origin.ts'
 import type { Confidence, FlowStep, Severity, Violation } from '../../../schemas/verdict.ts'
 import type { PackageView } from '../package-view.ts'
 import type { TextRange } from '../shell.ts'
@@ -35,6 +36,9 @@ export type Rule = {
   check: (view: PackageView) => Finding[]
 }
 
+/** A rule about what the bytes cannot say: it judges what the marketplace found of a version and sent along. */
+export type OriginRule = Omit<Rule, 'check'> & { check: (origin: Origin) => Finding[] }
+
 // A package with a thousand unpinned images is told so in twenty lines.
 export const MAX_FINDINGS = 20
 
@@ -64,6 +68,10 @@ export function runRule(rule: Rule, view: PackageView): Violation[] {
   return violations
 }
 
+/** Runs one rule on what the marketplace found. */
+export const runOriginRule = (rule: OriginRule, origin: Origin): Violation[] =>
+  rule.check(origin).map((finding) => violationOf(rule, finding, null))
+
 const GRADE = { low: 0, medium: 1, high: 2, critical: 3 } as const
 const weight = ({ severity, confidence }: Finding): number => GRADE[severity] * 4 + GRADE[confidence]
 
@@ -76,7 +84,7 @@ function rangeOf({ range, pointer, matched }: Finding, { facts }: PackageView): 
   return { start, end: at === -1 ? fact.offset + fact.text.length : start + matched.length }
 }
 
-function violationOf(rule: Rule, finding: Finding, range: TextRange | null): Violation {
+function violationOf(rule: Pick<Rule, 'id' | 'remediation'>, finding: Finding, range: TextRange | null): Violation {
   const matched = finding.matched.replace(/\s+/g, ' ').trim()
   return {
     rule_id: rule.id,

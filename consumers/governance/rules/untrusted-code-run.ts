@@ -1,3 +1,4 @@
+import { capabilitiesOf } from '../capabilities.ts'
 import type { Fact } from '../facts.ts'
 import type { PackageView } from '../package-view.ts'
 import { secretVariable } from '../sensitive-sources.ts'
@@ -5,17 +6,18 @@ import { eventsOf, fetchesSubmission, runsCheckout, runsForStrangers } from '../
 import { findingAt, sign } from './matching.ts'
 import type { Finding, Rule } from './rule.ts'
 
+const CHANGES = new Set(['mutates_cluster', 'writes_secret', 'changes_access'])
 const PAYLOAD =
   /\$\{\{?\s?(?:event|payload|webhook|body|request|trigger)[.[]|\{\{\s?\.?(?:event|payload|webhook|body|request|trigger)[.[]/i
 
 /** WPK-P3-004: anybody may start it, and it runs what they sent, with the rights of its owner. */
 export const untrustedCodeRun: Rule = {
   id: 'WPK-P3-004',
-  version: 1,
+  version: 2,
   name: 'untrusted trigger runs code',
   severity: 'critical',
   about:
-    'A privileged event that strangers cause (`pull_request_target`, `workflow_run`, comments) with a checkout of what they sent, and the steps after it that run it; a build of a change request in a pipeline that holds secrets; a webhook without authentication whose payload reaches a command. A privileged event that only labels or comments is silent.',
+    'A privileged event that strangers cause (`pull_request_target`, `workflow_run`, comments) with a checkout of what they sent, and the steps after it that run it; a build of a change request in a pipeline that holds secrets; a webhook without authentication whose payload reaches a command (critical) or that starts what changes things (medium). A privileged event that only labels or comments is silent.',
   remediation: 'Build what strangers send without secrets, and use its results in a second package.',
   hygiene: false,
   check: (view) => [...submissions(view), ...changeRequests(view), ...openWebhooks(view)],
@@ -64,19 +66,31 @@ function changeRequests(view: PackageView): Finding[] {
 }
 
 function openWebhooks(view: PackageView): Finding[] {
-  const open = view.wpk.spec.triggers?.some(({ type, config }) => {
+  const triggers = view.wpk.spec.triggers ?? []
+  const open = triggers.findIndex(({ type, config }) => {
     if (type !== 'webhook' || config?.source !== undefined) return false
     const auth = config?.auth ?? config?.authentication ?? config?.secret ?? config?.token
     return auth === undefined || auth === null || auth === false || auth === 'none' || auth === ''
   })
-  if (open !== true) return []
-  return view.facts
-    .filter(({ kind, bare }) => kind === 'command' && PAYLOAD.test(bare))
-    .map((fact) =>
+  if (open === -1) return []
+  const reached = view.facts.filter(({ kind, bare }) => kind === 'command' && PAYLOAD.test(bare))
+  if (reached.length > 0)
+    return reached.map((fact) =>
       findingAt(
         fact,
         sign('the payload of a webhook without authentication reaches a command', 'critical', 'medium'),
         fact.bare,
       ),
     )
+  return capabilitiesOf(view).some((name) => CHANGES.has(name))
+    ? [
+        {
+          pointer: `/spec/triggers/${open}`,
+          severity: 'medium',
+          confidence: 'low',
+          message: 'anybody who knows the address of its webhook may start it, and it changes things',
+          matched: 'webhook without authentication',
+        },
+      ]
+    : []
 }

@@ -1,5 +1,5 @@
 import semver from 'semver'
-import { rows, type Tx } from '../../../platform/db.ts'
+import { rows, type Scope, type Tx } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, openGet, type Route } from '../../../platform/http/route.ts'
@@ -18,17 +18,19 @@ export function byNameRoutes(deps: Pick<MarketplaceDeps, 'db'>): Route[] {
   async function versions(call: Call): Promise<Answer> {
     const { limit, after } = pageRequest(call.query, ['text', 'uuid'])
     const name = call.params.name ?? ''
+    const scope = readerScope(call.principal)
     return deps.db.transaction(
       async (tx) => {
         const found = await newestFirst(tx, name, limit + 1, after)
         const { items, next } = page(found, limit, ({ version, id }) => [version, id])
         const latest = (await latestOf(tx, name)) ?? null
         if (found.length === 0 && after === null) throw httpError('not_found', 'no package with this name')
+        for (const version of latest ? [latest, ...found] : found) requireListed(version, scope)
         const headers = nextLink(call.path, call.query, next)
         const body = { name, latest: latest && summaryOf(latest), versions: items.map(summaryOf), next }
         return { status: 200, headers, body }
       },
-      { scope: readerScope(call.principal) },
+      { scope },
     )
   }
 
@@ -37,8 +39,7 @@ export function byNameRoutes(deps: Pick<MarketplaceDeps, 'db'>): Route[] {
     const range = rangeOf(call.query.get('range') ?? '*')
     const scope = readerScope(call.principal)
     const best = await deps.db.transaction((tx) => bestOf(tx, name, range), { scope })
-    if (best.publisher_suspended && best.org !== scope.org && !scope.operator)
-      throw marketplaceError('no_version_fits', `the publisher of ${name} is suspended`)
+    requireListed(best, scope)
     return { status: 200, body: summaryOf(best) }
   }
 
@@ -46,6 +47,12 @@ export function byNameRoutes(deps: Pick<MarketplaceDeps, 'db'>): Route[] {
     openGet('/wpk/by-name/:name', 'All versions of a package, newest first', versions),
     openGet('/wpk/resolve', 'The best published version of a package for a range', resolve),
   ]
+}
+
+/** Newcomers find nothing of a suspended publisher by its name; who has a version reads it by its id. */
+function requireListed({ publisher_suspended, org, name }: SummaryRow, scope: Scope): void {
+  if (publisher_suspended && org !== scope.org && !scope.operator)
+    throw marketplaceError('no_version_fits', `the publisher of ${name} is suspended`)
 }
 
 function newestFirst(tx: Tx, name: string, limit: number, after: string[] | null): Promise<SummaryRow[]> {

@@ -1,4 +1,5 @@
 import { execute, row, type Tx } from '../../../platform/db.ts'
+import { fault } from '../../../platform/fault.ts'
 import { marketplaceError } from '../errors.ts'
 import type { Visibility } from './visibility.ts'
 
@@ -21,6 +22,7 @@ export async function claimName(tx: Tx, { org, name, visibility, now }: Claim): 
      on conflict (name) do nothing`,
     [name, org, visibility ?? 'public', now],
   )
+  fault('upload.after-name-insert')
   // Row security hides another owner's row, so "not there after inserting" means "somebody else's".
   const claimed = await visibilityOf(tx, org, name)
   if (!claimed) throw marketplaceError('name_taken', `the name ${name} belongs to another organisation`)

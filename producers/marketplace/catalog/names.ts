@@ -10,6 +10,7 @@ import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.cha
 import { WPK_NAME } from '../../../schemas/wpk.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { actorOf } from '../review/reviewable.ts'
+import { tellReader } from './tell-readers.ts'
 import { tellVisibility, Visibility } from './visibility.ts'
 
 const VisibilityBody = closed({ visibility: Visibility })
@@ -23,10 +24,10 @@ const MAX_READERS = 1_000
 
 /** What the owner of a package name decides of it, and what an operator allows. Each may be said twice. */
 export function nameRoutes(deps: Pick<MarketplaceDeps, 'db' | 'now' | 'wake'>): Route[] {
-  const asOwner = (call: Call, act: (tx: Tx, name: string, org: string) => Promise<Answer>) => {
+  const asOwner = async (call: Call, act: (tx: Tx, name: string, org: string) => Promise<Answer>) => {
     const name = call.params.name ?? ''
     const { org } = call.principal
-    return deps.db.transaction(
+    const answer = await deps.db.transaction(
       async (tx) => {
         await requireOwned(tx, name, org)
         return act(tx, name, org)
@@ -34,11 +35,13 @@ export function nameRoutes(deps: Pick<MarketplaceDeps, 'db' | 'now' | 'wake'>): 
       // Uploads of the name store its visibility beside it and hold the same lock.
       { scope: scopeOf(call.principal), locks: [keyLock(wpkVisibilityChanged.topic, name)] },
     )
+    deps.wake()
+    return answer
   }
 
-  const setVisibility = async (call: Call) => {
+  const setVisibility = (call: Call) => {
     const { visibility } = checked(VisibilityBody, jsonBody(call))
-    const answer = await asOwner(call, async (tx, name, org) => {
+    return asOwner(call, async (tx, name, org) => {
       const changed = await execute(
         tx,
         'update marketplace.names set visibility = ? where name = ? and org = ? and visibility <> ?',
@@ -47,8 +50,6 @@ export function nameRoutes(deps: Pick<MarketplaceDeps, 'db' | 'now' | 'wake'>): 
       if (changed > 0) await tellVisibility(tx, { org, name, visibility }, { call, now: deps.now() })
       return { status: 200, body: { name, visibility } }
     })
-    deps.wake()
-    return answer
   }
 
   const readers = (call: Call) =>
@@ -74,24 +75,31 @@ export function nameRoutes(deps: Pick<MarketplaceDeps, 'db' | 'now' | 'wake'>): 
       )
       if ((found?.count ?? 0) >= MAX_READERS)
         throw httpError('parameter_invalid', `a package has at most ${MAX_READERS} readers`)
-      await known(
+      const now = deps.now()
+      const added = await known(
         execute(
           tx,
-          `insert into marketplace.name_readers (org, name, reader, added_at) values (?, ?, ?, ?) on conflict do nothing`,
-          [org, name, reader, deps.now()],
+          `insert into marketplace.name_readers (org, name, reader, added_at, told_at) values (?, ?, ?, ?, ?)
+           on conflict do nothing`,
+          [org, name, reader, now, now],
         ),
       )
+      if (added > 0)
+        await tellReader(tx, { org, name, reader, access: 'granted' }, { now, traceparent: call.traceparent })
       return { status: 200, body: { name, reader } }
     })
   }
 
   const removeReader = (call: Call) =>
     asOwner(call, async (tx, name, org) => {
-      await execute(tx, 'delete from marketplace.name_readers where org = ? and name = ? and reader = ?', [
-        org,
-        name,
-        call.params.org ?? '',
-      ])
+      const reader = call.params.org ?? ''
+      const removed = await execute(
+        tx,
+        'delete from marketplace.name_readers where org = ? and name = ? and reader = ?',
+        [org, name, reader],
+      )
+      const about = { now: deps.now(), traceparent: call.traceparent }
+      if (removed > 0) await tellReader(tx, { org, name, reader, access: 'ended' }, about)
       return { status: 204 }
     })
 

@@ -1,5 +1,5 @@
+import { currentPolicy, type PolicyDocument } from '../../../schemas/policy/policy-document.ts'
 import type { Confidence, Verdict, Violation } from '../../../schemas/verdict.ts'
-import { currentPolicy, type PolicyDocument } from './policy-document.ts'
 
 /** What of the newest version that a person approved matters to the next one. */
 export type ApprovedVersion = { capabilities: readonly string[]; fingerprints?: readonly string[] } | null

@@ -1,7 +1,7 @@
 import { httpError } from '../../../platform/http/errors.ts'
 import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, openGet, type Route } from '../../../platform/http/route.ts'
-import { currentPolicy, policies } from './policy-document.ts'
+import { currentPolicy, policies } from '../../../schemas/policy/policy-document.ts'
 
 /** The policy that decisions name, every version of it, for everybody: who is judged by it may read it. */
 export function policyRoutes(): Route[] {

@@ -57,6 +57,7 @@ const packageOf = ({ id, org, name, version }: Judged) => ({ id, publisher: org,
 const madeWith = ({ verdict }: Judged) =>
   verdict && {
     decision: verdict.decision,
+    ...(verdict.policy_version === undefined ? {} : { policy_version: verdict.policy_version }),
     risk_score: verdict.risk_score,
     ruleset: verdict.ruleset,
     model: verdict.model,

@@ -4,7 +4,11 @@ import { type Db, rows, type Tx } from '../../../platform/db.ts'
 import { fault } from '../../../platform/fault.ts'
 import { newTrace } from '../../../platform/trace.ts'
 import { rescanRequested } from '../../../schemas/events/rescan.requested.ts'
+import type { Origin } from '../../../schemas/origin.ts'
+import { olderAlike } from '../catalog/older-alike.ts'
 import { SOURCE } from '../deps.ts'
+import type { TrustRoot } from '../trust/trust-root.ts'
+import { originNow, type SignedVersion } from './origin-now.ts'
 
 /** As many as the analyzer has before it at once: an upload that comes now waits for no more than these. */
 const MOST_OPEN = 4
@@ -14,7 +18,7 @@ const PATIENCE_MS = 10 * 60_000
 const LIVE_MS = 120_000
 const MINUTE_MS = 60_000
 
-type Deps = { db: Db; now: Clock; wake: () => void; perMinute: number }
+type Deps = { db: Db; now: Clock; wake: () => void; perMinute: number; trustRoot: () => TrustRoot }
 type Wanted = {
   org: string
   id: string
@@ -23,13 +27,13 @@ type Wanted = {
   version: string
   digest: string
   media_type: string
-}
+} & Pick<SignedVersion, 'signature_form' | 'signature' | 'submitted_at'>
 
 /**
  * Asks for new verdicts on the next versions of the round: at most `perMinute`, few at once, and none while an upload waits
  * for its verdict. What was asked is asked once, whoever dies; returns how many.
  */
-export async function requestRescans({ db, now, wake, perMinute }: Deps): Promise<number> {
+export async function requestRescans({ db, now, wake, perMinute, trustRoot }: Deps): Promise<number> {
   const at = now()
   const room = await roomFor(db, at, perMinute)
   if (room <= 0) return 0
@@ -42,12 +46,16 @@ export async function requestRescans({ db, now, wake, perMinute }: Deps): Promis
   if (next.length === 0) return 0
   // The keys of the events, before anything gives the transaction its id.
   const locks = next.map(({ name }) => keyLock(rescanRequested.topic, name))
+  const originOf = async (tx: Tx, version: Wanted): Promise<Origin> => ({
+    ...(await originNow(tx, version, trustRoot)),
+    ...(await olderAlike({ query: (sql, bindings) => rows(tx, sql, bindings) })(version.org, version.name)),
+  })
   const asked = await db.transaction(
     (tx) =>
       ask(
         tx,
         next.map(({ id }) => id),
-        at,
+        { at, originOf },
       ),
     { locks },
   )
@@ -55,7 +63,9 @@ export async function requestRescans({ db, now, wake, perMinute }: Deps): Promis
   return asked
 }
 
-async function ask(tx: Tx, ids: readonly string[], at: Date): Promise<number> {
+type Asking = { at: Date; originOf: (tx: Tx, version: Wanted) => Promise<Origin> }
+
+async function ask(tx: Tx, ids: readonly string[], { at, originOf }: Asking): Promise<number> {
   const wanted = await rows<Wanted>(
     tx,
     `with next as (
@@ -65,12 +75,16 @@ async function ask(tx: Tx, ids: readonly string[], at: Date): Promise<number> {
      from next, marketplace.versions v
      where r.org = next.org and r.rescan_id = next.rescan_id and r.version_id = next.version_id
        and v.org = r.org and v.id = r.version_id
-     returning r.org, r.version_id as id, r.rescan_id as rescan, v.name, v.version, v.digest, v.media_type`,
+     returning r.org, r.version_id as id, r.rescan_id as rescan, v.name, v.version, v.digest, v.media_type,
+       v.signature_form, v.signature, v.submitted_at`,
     [ids, at],
   )
-  const events = wanted.map((data) =>
-    rescanRequested.create(data, { source: SOURCE, now: at, subject: data.name, traceparent: newTrace() }),
-  )
+  const events = []
+  for (const one of wanted) {
+    const { signature_form, signature, submitted_at, ...data } = one
+    const options = { source: SOURCE, now: at, subject: data.name, traceparent: newTrace() }
+    events.push(rescanRequested.create({ ...data, origin: await originOf(tx, one) }, options))
+  }
   await publish(tx, rescanRequested, events)
   fault('rescan.before-commit')
   return wanted.length

@@ -1,5 +1,5 @@
 import { rows, type Tx } from '../../../platform/db.ts'
-import { currentPolicy, type PolicyDocument } from '../policy/policy-document.ts'
+import { currentPolicy, type PolicyDocument } from '../../../schemas/policy/policy-document.ts'
 import type { VersionRow } from '../version-row.ts'
 
 /** Who approved a version so far, oldest first, and how many different people have to. */

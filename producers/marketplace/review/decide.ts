@@ -8,10 +8,10 @@ import { type Answer, type Call, jsonBody, type Route } from '../../../platform/
 import { checked } from '../../../platform/http/validate.ts'
 import { closed } from '../../../schemas/envelope.ts'
 import { ReviewDecision, wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
+import { currentPolicy } from '../../../schemas/policy/policy-document.ts'
 import { type MarketplaceDeps, SOURCE } from '../deps.ts'
 import { marketplaceError } from '../errors.ts'
 import { statusOfDecision } from '../lifecycle.ts'
-import { currentPolicy } from '../policy/policy-document.ts'
 import { signerFault } from '../signers.ts'
 import { findVersion, recordSha256, type VersionRow } from '../version-row.ts'
 import { type Approvals, approvalsOf } from './approvals.ts'
@@ -68,8 +68,10 @@ export function decideRoute(deps: MarketplaceDeps): Route {
     if (version.publisher_suspended)
       throw marketplaceError('publisher_suspended', 'nothing of a suspended organisation is published')
     await acceptFindings(tx, version, given.accept ?? [], me, now)
+    fault('review.after-acceptance')
     if (by.length + 1 >= needed) {
       await confirmFindings(tx, version, given.accept ?? [], me, now)
+      fault('review.after-confirmation')
       return settle(made, [...by, me])
     }
     await endorse(made)
@@ -109,11 +111,13 @@ async function endorse({ tx, call, version, review, now }: Made): Promise<void> 
     ...{ version, decision: 'endorse', approver, kind: 'person', justification, template, now },
     ...{ before: unchanged, after: unchanged },
   })
+  fault('review.after-endorsement')
   await execute(
     tx,
     'update marketplace.versions set claimed_by = null, claimed_until = null where org = ? and id = ?',
     [version.org, version.id],
   )
+  fault('review.after-endorsed')
 }
 
 /** Carries the decision out: state, record and event. `approvals` are all who approved, the caller last. */

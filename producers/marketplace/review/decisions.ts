@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7'
 import { execute, type Tx } from '../../../platform/db.ts'
-import { currentPolicy } from '../policy/policy-document.ts'
+import { currentPolicy } from '../../../schemas/policy/policy-document.ts'
 import type { VersionRow } from '../version-row.ts'
 
 export type NewDecision = {

@@ -10,19 +10,20 @@ import { closed } from '../../../schemas/envelope.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { marketplaceError } from '../errors.ts'
 import { findVersion, type VersionRow } from '../version-row.ts'
+import { mayReview } from './known-reviewers.ts'
 import { actorOf, holderOf, requireOpen } from './reviewable.ts'
 
 const LEASE_MS = 15 * 60_000
 const HandOverBody = closed({
-  to: Type.String({ maxLength: 256, pattern: '^[^@\\s]+(@[^@\\s]+)?$' }),
+  to: Type.String({ maxLength: 512, pattern: '^\\S+$' }),
   reason: Type.Optional(Type.String({ minLength: 1, maxLength: 4_000, pattern: '\\S' })),
 })
 type Step = (tx: Tx, version: VersionRow, call: Call, now: Date) => Promise<{ by: string | null; until: Date | null }>
 
 /** Holding an item of the queue: claim, prolong, give back, hand over. Each may be asked twice and happens once. */
 export function leaseRoutes(deps: MarketplaceDeps): Route[] {
-  const handle = (step: Step) => async (call: Call) =>
-    deps.db.transaction(
+  const handle = (step: Step) => async (call: Call) => {
+    const answer = await deps.db.transaction(
       async (tx): Promise<Answer> => {
         const version = await findVersion(tx, call.params.id ?? '', 'for update')
         const { by, until } = await step(tx, version, call, deps.now())
@@ -37,6 +38,9 @@ export function leaseRoutes(deps: MarketplaceDeps): Route[] {
       },
       { scope: scopeOf(call.principal) },
     )
+    fault('review.after-lease-commit')
+    return answer
+  }
 
   const post = (act: string, summary: string, step: Step): Route => ({
     method: 'POST',
@@ -49,7 +53,7 @@ export function leaseRoutes(deps: MarketplaceDeps): Route[] {
     post('claim', 'Hold an item for 15 minutes', claim),
     post('heartbeat', 'Hold an item for 15 minutes more', prolong),
     post('release', 'Give an item back to the queue', release),
-    post('hand-over', 'Hand an item over to another reviewer', handOver),
+    post('hand-over', 'Hand an item over to another reviewer', handOver(deps)),
   ]
 }
 
@@ -73,27 +77,39 @@ async function release(_tx: Tx, version: VersionRow, { principal }: Call, now: D
   return { by: null, until: null }
 }
 
-async function handOver(tx: Tx, version: VersionRow, call: Call, now: Date) {
-  const { to: name, reason } = checked(HandOverBody, jsonBody(call))
-  const { principal } = call
-  const [from, to] = [actorOf(principal), name.includes('@') ? name : `${name}@${principal.org}`]
-  const refuse = (detail: string) =>
-    httpError('body_malformed', `/to ${detail}`, { errors: [{ pointer: '/to', code: 'reviewer', detail }] })
-  if (!to.endsWith(`@${principal.org}`)) throw refuse('must be a reviewer of the marketplace')
-  if (to === from) throw refuse('must be somebody else')
-  // Asked again after the answer got lost: it is theirs already, and stays with the time they have.
-  if (holderOf(version, now) === to && (await lastHandOver(tx, version, from)) === to)
-    return { by: to, until: version.claimed_until }
-  requireOpen(version, principal, now)
-  if (holderOf(version, now) !== from) throw marketplaceError('claim_lost', 'you do not hold this item; claim it')
-  await execute(
-    tx,
-    `insert into marketplace.messages (org, id, version_id, kind, author, author_kind, handed_to, text, at)
+const handOver =
+  ({ memberIssuers }: MarketplaceDeps): Step =>
+  async (tx, version, call, now) => {
+    const { to: name, reason } = checked(HandOverBody, jsonBody(call))
+    const { principal } = call
+    const [from, to] = [actorOf(principal), reviewerNamed(name, principal.org)]
+    if (to === null) throw refused('must be a reviewer of the marketplace')
+    if (to === from) throw refused('must be somebody else')
+    // Asked again after the answer got lost: it is theirs already, and stays with the time they have.
+    if (holderOf(version, now) === to && (await lastHandOver(tx, version, from)) === to)
+      return { by: to, until: version.claimed_until }
+    requireOpen(version, principal, now)
+    if (holderOf(version, now) !== from) throw marketplaceError('claim_lost', 'you do not hold this item; claim it')
+    if (!(await mayReview(tx, to, principal.org, memberIssuers)))
+      throw refused('must be a member with the role reviewer')
+    await execute(
+      tx,
+      `insert into marketplace.messages (org, id, version_id, kind, author, author_kind, handed_to, text, at)
      values (?, ?, ?, 'hand_over', ?, 'reviewer', ?, ?, ?)`,
-    [version.org, uuidv7(), version.id, from, to, reason ?? `Handed over to ${to}.`, now],
-  )
-  return leaseOf(to, now)
+      [version.org, uuidv7(), version.id, from, to, reason ?? `Handed over to ${to}.`, now],
+    )
+    fault('review.after-hand-over')
+    return leaseOf(to, now)
+  }
+
+/** `subject@org` of a name with or without the organisation; null for one of another organisation. */
+function reviewerNamed(name: string, org: string): string | null {
+  if (name.endsWith(`@${org}`) && name !== `@${org}`) return name
+  return name.includes('@') ? null : `${name}@${org}`
 }
+
+const refused = (detail: string) =>
+  httpError('body_malformed', `/to ${detail}`, { errors: [{ pointer: '/to', code: 'not_a_reviewer', detail }] })
 
 async function lastHandOver(tx: Tx, { org, id }: VersionRow, from: string): Promise<string | null> {
   const last = await row<{ handed_to: string }>(

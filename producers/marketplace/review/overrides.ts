@@ -4,9 +4,9 @@ import { execute, row, rows, type Tx } from '../../../platform/db.ts'
 import { httpError } from '../../../platform/http/errors.ts'
 import { parseUtcTime } from '../../../platform/utc-time.ts'
 import { closed } from '../../../schemas/envelope.ts'
+import { currentPolicy } from '../../../schemas/policy/policy-document.ts'
 import { marketplaceError } from '../errors.ts'
 import type { AcceptedFinding } from '../policy/decide-by-policy.ts'
-import { currentPolicy } from '../policy/policy-document.ts'
 import type { VersionRow } from '../version-row.ts'
 
 const Text = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '\\S' })

@@ -1,6 +1,7 @@
 import type { Principal } from '../../../platform/auth/principal.ts'
 import { publish } from '../../../platform/bus/outbox.ts'
 import { execute, rows, type Tx } from '../../../platform/db.ts'
+import { fault } from '../../../platform/fault.ts'
 import { wpkRejected } from '../../../schemas/events/wpk.rejected.ts'
 import { SOURCE } from '../deps.ts'
 import { columns, recordSha256, threadOf, type VersionRow } from '../version-row.ts'
@@ -35,12 +36,15 @@ export async function supersede(tx: Tx, open: readonly VersionRow[], by: By): Pr
        where org = ? and id = ? and status = 'changes_requested'`,
       [reason, org, id],
     )
+    fault('resubmit.after-version')
     await recordDecision(tx, {
       ...{ version, decision: 'supersede', approver: actorOf(principal), kind: 'person', justification: reason, now },
       before: recordSha256(version),
       after: recordSha256({ ...version, status: 'rejected', reason }),
     })
+    fault('resubmit.after-decision')
     const said = { id, org, name, version: version.version, digest, reason }
     await publish(tx, wpkRejected, [wpkRejected.create(said, { source: SOURCE, now, subject: name, traceparent })])
+    fault('resubmit.after-event')
   }
 }

@@ -4,6 +4,7 @@ import { toRecord } from '../../../platform/bus/binary-mode.ts'
 import type { Consuming } from '../../../platform/bus/bus.ts'
 import { openEmbeddedBus } from '../../../platform/bus/embedded.ts'
 import { runConsumer } from '../../../platform/bus/runner.ts'
+import { rows } from '../../../platform/db.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import type { EventDefinition } from '../../../schemas/define-event.ts'
 import { creditNoteIssued } from '../../../schemas/events/credit_note.issued.ts'
@@ -17,6 +18,7 @@ import { wpkReviewed } from '../../../schemas/events/wpk.reviewed.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
 import { wpkYanked } from '../../../schemas/events/wpk.yanked.ts'
+import { wpkReaderChanged } from '../../../schemas/events/wpk_reader.changed.ts'
 import { wpkVisibilityChanged } from '../../../schemas/events/wpk_visibility.changed.ts'
 import { freshDatabase, type TestDatabase } from '../../support/database.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -131,6 +133,33 @@ describe('consumers/analytics: projections', () => {
       expect(await seen()).to.deep.equal(['another 1.0.0 public', 'in-house 1.0.0 private', 'in-house 2.0.0 private'])
       await happen(wpkVisibilityChanged, { ...of, visibility: 'public' })
       expect((await seen()).filter((one) => one.endsWith('private'))).to.deep.equal([])
+    })
+
+    it('are shown to the readers of a private one while it is public to nobody else', async () => {
+      const of = { name: 'lent', id: '0192f6a0-0000-7000-8000-000000000031' }
+      await happen(wpkSubmitted, of)
+      await happen(wpkPublished, of)
+      await happen(wpkVisibilityChanged, { name: 'lent', visibility: 'private' })
+      const seen = async (org: string) =>
+        (
+          await database
+            .as('atom_portal')
+            .transaction(
+              (tx) => rows<{ version: string }>(tx, "select version from read.packages where name = 'lent'"),
+              {
+                scope: { org, operator: false },
+              },
+            )
+        ).map(({ version }) => version)
+      expect([await seen('acme'), await seen('globex'), await seen('demo')]).to.deep.equal([[], [], ['1.0.0']])
+      for (const _ of [1, 2]) await happen(wpkReaderChanged, { name: 'lent', reader: 'acme', access: 'granted' })
+      const next = { ...of, version: '1.1.0', id: '0192f6a0-0000-7000-8000-000000000032' }
+      await happen(wpkSubmitted, next)
+      expect(await seen('acme'), 'not what waits').to.deep.equal(['1.0.0'])
+      await happen(wpkPublished, next)
+      expect([(await seen('acme')).sort(), await seen('globex')]).to.deep.equal([['1.0.0', '1.1.0'], []])
+      await happen(wpkReaderChanged, { name: 'lent', reader: 'acme', access: 'ended' })
+      expect(await seen('acme')).to.deep.equal([])
     })
 
     it('follow a version that is taken back, and keep when it was published', async () => {

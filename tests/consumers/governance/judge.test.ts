@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { FEATURE_NAMES } from '../../../consumers/governance/features.ts'
 import { judge, runRules } from '../../../consumers/governance/judge.ts'
@@ -5,9 +6,13 @@ import { type LoadedModel, loadModel } from '../../../consumers/governance/model
 import { asSubmitted } from '../../../consumers/governance/outside-checks.ts'
 import { baseLogOdds, riskScore } from '../../../consumers/governance/risk.ts'
 import { RULES } from '../../../consumers/governance/rules/index.ts'
+import { currentPolicy } from '../../../schemas/policy/policy-document.ts'
 import type { VerdictCheck, Violation } from '../../../schemas/verdict.ts'
 import { bytesOf, packageWith, shell } from './packages.ts'
 
+const card = JSON.parse(
+  readFileSync(new URL('../../../consumers/governance/model/model.json', import.meta.url), 'utf8'),
+) as { thresholds: Record<string, number> }
 const none: LoadedModel = { usable: false, reason: 'not there' }
 const answering = (probability: number | null): LoadedModel => ({
   usable: true,
@@ -61,10 +66,32 @@ describe('judge', () => {
     expect(riskScore(finding('critical', 'high'), 0.9999)).to.equal(0.9)
   })
 
+  it('does not let the model lower that a part could not be read', () => {
+    const unread = [{ rule_id: 'WPK-P6-001', severity: 'medium', confidence: 'high' }] as const
+    expect(riskScore(unread, 0.01)).to.equal(riskScore(unread, null)).and.to.be.at.least(currentPolicy.risk.review_from)
+  })
+
   it('lets the model ask for a review but never block', async () => {
     expect(await judge(bytesOf(plain), plain, answering(0.9))).to.include({ decision: 'review' })
     expect(await judge(bytesOf(risky), risky, answering(1))).to.include({ risk_score: 0.89, decision: 'review' })
     expect(await judge(bytesOf(plain), plain, answering(0))).to.include({ decision: 'pass' })
+  })
+
+  it('asks for a review from the risk on that the publishing policy says, and names the policy', async () => {
+    const { risk, version } = currentPolicy
+    const logOdds = (value: number) => Math.log(value / (1 - value))
+    const said = async (wanted: number) => {
+      // What the model must say of a package without findings for this risk.
+      const probability = 1 / (1 + Math.exp(2 * (baseLogOdds(0) - logOdds(wanted))))
+      const { decision, policy_version, risk_score } = await judge(bytesOf(plain), plain, answering(probability))
+      expect(risk_score).to.equal(wanted)
+      return [decision, policy_version]
+    }
+    expect(await said(risk.review_from)).to.deep.equal(['review', version])
+    expect(await said(risk.review_from - 0.0001)).to.deep.equal(['pass', version])
+    expect(card.thresholds, 'train and measure the model at the threshold of the policy').to.deep.equal({
+      review: risk.review_from,
+    })
   })
 
   it('treats a model without an answer as a failed check, not as a clean one', async () => {
@@ -119,6 +146,27 @@ describe('the checks', () => {
     for (const rule of ['WPK-P2-002', 'WPK-P2-009']) expect(checkOf(verdict, rule)).to.include({ status: 'ran' })
     expect(verdict.checks.filter(({ status }) => status !== 'ran')).to.deep.equal([])
     expect(verdict.checks.at(-1)?.name).to.equal('model')
+  })
+})
+
+describe('a verdict on what was uploaded', () => {
+  it('is lifted by what the marketplace found, and by nothing when all is good', async () => {
+    const verdict = await judge(bytesOf(plain), plain, answering(0.1))
+    const good = asSubmitted(verdict, { signature: 'verified', signer: 'registered' })
+    expect(good).to.include({ risk_score: verdict.risk_score, decision: verdict.decision })
+    const revoked = asSubmitted(verdict, { signature: 'not_judged', signer: 'not_registered' })
+    expect(revoked).to.include({ risk_score: 0.9, decision: 'block' })
+    expect(revoked.violations[0]).to.include({ rule_id: 'WPK-P2-002', pointer: '/metadata', policy: 'P-2' })
+    const alike = asSubmitted(verdict, { signature: 'verified', signer: 'registered', alike: { name: 'planer' } })
+    expect(alike).to.include({ risk_score: 0.3, decision: 'review' })
+  })
+
+  it('names what the marketplace could not check as failed, so that a person looks', async () => {
+    const verdict = await judge(bytesOf(plain), plain, answering(0.1))
+    const gone = asSubmitted(verdict, { signature: 'not_judged', signer: 'not_judged', detail: 'its bytes are gone' })
+    expect(gone.decision).to.equal('review')
+    const open = gone.checks.filter(({ status }) => status === 'failed').map(({ name }) => name)
+    expect(open).to.deep.equal(['WPK-P2-001', 'WPK-P2-002'])
   })
 })
 

@@ -136,13 +136,41 @@ describe('platform/policy-probes', () => {
     it('compares the 95th percentile of all requests with the limit', async () => {
       const metrics = createMetrics()
       const seconds = metrics.histogram('atom_http_seconds', 'Time', [0.5, 1, 5])
-      const probe = probeLatency(metrics, 'atom_http_seconds', 1)
+      const probe = probeLatency({
+        metrics,
+        histogram: 'atom_http_seconds',
+        limitSeconds: 1,
+        ready: () => true,
+        now: () => new Date(),
+      })
       expect(await probe()).to.include({ status: 'not_applicable' })
       for (let i = 0; i < 19; i++) seconds.observe(0.2)
       expect(await probe()).to.include({ status: 'compliant' })
       seconds.observe(3)
       seconds.observe(3)
       expect(await probe()).to.include({ status: 'violated' })
+    })
+
+    it('looks at the last minutes only, and not at what was answered while the process started', async () => {
+      const metrics = createMetrics()
+      const seconds = metrics.histogram('atom_http_seconds', 'Time', [0.5, 1, 5])
+      let ready = false
+      let minutes = 0
+      const now = () => new Date(minutes * 60_000)
+      const latency = { metrics, histogram: 'atom_http_seconds', limitSeconds: 1, ready: () => ready, now }
+      const probe = probeLatency(latency)
+      seconds.observe(3)
+      expect(await probe()).to.include({ status: 'not_applicable' })
+      ready = true
+      expect(await probe()).to.include({ status: 'not_applicable' })
+      seconds.observe(3)
+      const detail = 'p95 of the last 1 requests is at most 5 s'
+      expect(await probe()).to.deep.equal({ status: 'violated', detail })
+      minutes = 5
+      expect(await probe()).to.include({ status: 'violated' })
+      minutes = 10
+      seconds.observe(0.2)
+      expect(await probe()).to.include({ status: 'compliant' })
     })
   })
 })

@@ -7,11 +7,11 @@ import { handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { countDownloads } from '../../../producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
-import type { PolicyDocument } from '../../../producers/marketplace/policy/policy-document.ts'
 import { keepRecord } from '../../../producers/marketplace/record/keep-record.ts'
 import { publicTrustRoot, type TrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
 import { wpkVerdict } from '../../../schemas/events/wpk.verdict.ts'
+import type { PolicyDocument } from '../../../schemas/policy/policy-document.ts'
 import type { Verdict } from '../../../schemas/verdict.ts'
 import { testClock } from '../../support/clock.ts'
 import { freshDatabase, type TestDatabase } from '../../support/database.ts'
@@ -139,6 +139,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
     clock,
     database,
     organisations,
+    deps,
     service,
     tokens,
     keys,

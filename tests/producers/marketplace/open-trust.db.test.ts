@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { openActivity } from '../../../platform/activity.ts'
 import { createLifecycle } from '../../../platform/lifecycle.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { type MarketplaceTrust, openTrust } from '../../../producers/marketplace/open-trust.ts'
@@ -39,6 +40,7 @@ describe('producers/marketplace: signing with a key in a key store', function ()
         metrics: createMetrics(),
         lifecycle,
         wake: () => {},
+        activity: openActivity(),
       },
     )
   })

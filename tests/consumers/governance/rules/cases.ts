@@ -1,5 +1,7 @@
 import { expect } from 'chai'
-import type { Rule } from '../../../../consumers/governance/rules/rule.ts'
+import { type OriginRule, type Rule, runOriginRule } from '../../../../consumers/governance/rules/rule.ts'
+import type { Origin } from '../../../../schemas/origin.ts'
+import type { Violation } from '../../../../schemas/verdict.ts'
 import type { Wpk, WpkHandler } from '../../../../schemas/wpk.ts'
 import { apply, findings, packageWith, shell } from '../packages.ts'
 
@@ -12,26 +14,42 @@ const titleOf = (one: Case): string =>
     .replace(/\s+/g, ' ')
     .slice(0, 110)
 
-/** What a rule must find, and what it must leave alone although it looks alike: three of each at least. */
-export function ruleCases(rule: Rule, { finds, leaves }: { finds: readonly Case[]; leaves: readonly Case[] }): void {
+type Cases<T> = { finds: readonly T[]; leaves: readonly T[] }
+
+/** What a rule must find, and what it must leave alone although it looks alike: three different ones of each at least. */
+export const ruleCases = (rule: Rule, cases: Cases<Case>): void =>
+  judged(rule, cases, (one) => findings(rule, packageOf(one)), titleOf)
+
+/** The same of a rule on what the marketplace found. */
+export const originCases = (rule: OriginRule, cases: Cases<Origin>): void =>
+  judged(rule, cases, (one) => runOriginRule(rule, one), JSON.stringify)
+
+function judged<T>(
+  rule: Rule | OriginRule,
+  { finds, leaves }: Cases<T>,
+  find: (one: T) => Violation[],
+  title: (one: T) => string,
+): void {
   describe(`${rule.id} ${rule.name}`, () => {
     for (const one of finds) {
-      it(`finds ${titleOf(one)}`, () => {
-        const found = findings(rule, packageOf(one))
+      it(`finds ${title(one)}`, () => {
+        const found = find(one)
         expect(found).not.to.deep.equal([])
         for (const { rule_id, pointer } of found) {
           expect(rule_id).to.equal(rule.id)
-          expect(pointer).to.match(/^\/spec/)
+          expect(pointer).to.match(/^\/(?:spec|metadata)/)
         }
       })
     }
     for (const one of leaves) {
-      it(`leaves ${titleOf(one)}`, () => {
-        expect(findings(rule, packageOf(one))).to.deep.equal([])
+      it(`leaves ${title(one)}`, () => {
+        expect(find(one)).to.deep.equal([])
       })
     }
-    it('has three cases of each kind', () => {
-      expect(Math.min(finds.length, leaves.length)).to.be.at.least(3)
+    it('has three cases of each kind, no two of them the same but for numbers', () => {
+      const different = (list: readonly T[]) => new Set(list.map((one) => JSON.stringify(one).replace(/\d/g, ''))).size
+      expect(different(finds), 'to find').to.equal(finds.length).and.to.be.at.least(3)
+      expect(different(leaves), 'to leave').to.equal(leaves.length).and.to.be.at.least(3)
     })
   })
 }

@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { commandInjection } from '../../../../consumers/governance/rules/command-injection.ts'
 import { findings, packageWith, shell } from '../packages.ts'
+import { config, onEvent, ruleCases } from './cases.ts'
 
 const found = (command: string, more: Record<string, unknown> = {}) =>
   findings(commandInjection, packageWith([shell(command, more)]))
@@ -45,4 +46,22 @@ describe('WPK-P3-003 command injection', () => {
       expect(found(command, more)).to.deep.equal([])
     })
   }
+})
+
+ruleCases(commandInjection, {
+  finds: [
+    onEvent('issues', [shell('gh issue edit 7 --title "triaged: ${{ github.event.issue.title }}"')]),
+    config({ command: 'printf "%s" ${{ github.event.pull_request.body }} > body.md && ./check body.md' }),
+    onEvent('comment', [shell('jq -n "{text: \\"${event.comment.text}\\"}" > out.json')], 'forge'),
+    config({
+      uses: 'actions/github-script@v7',
+      with: { script: 'const t = `${{ github.event.head_commit.message }}`' },
+    }),
+  ],
+  leaves: [
+    config({ command: 'gh issue edit 7 --title "$TITLE"', env: { TITLE: '${{ github.event.issue.title }}' } }),
+    'docker build --label "run=${{ github.run_id }}" --label "sha=${{ github.sha }}" .',
+    config({ command: 'test "$KIND" = bug && ./label', env: { KIND: '${{ github.event.label.name }}' } }),
+    'helm upgrade web ./chart --set image.tag="${IMAGE_TAG}"',
+  ],
 })

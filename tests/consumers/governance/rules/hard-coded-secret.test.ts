@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { hardCodedSecret } from '../../../../consumers/governance/rules/hard-coded-secret.ts'
 import { api, apply, findings, packageWith, shell } from '../packages.ts'
+import { handlers, manifest, ruleCases } from './cases.ts'
 
 // Put together here so that no scanner of the repository takes them for real ones.
 const GITHUB = `gh${'p_'}16C7e42F292c6912E7710c838347Ae178B4a`
@@ -98,4 +99,31 @@ describe('WPK-P1-001 hard-coded secret', () => {
     for (const one of [files, query, shell('mysql -u root -pS3cr3tPw9 -h db.example.org')])
       expect(findings(hardCodedSecret, packageWith([one])).length, JSON.stringify(one)).to.be.above(0)
   })
+})
+
+ruleCases(hardCodedSecret, {
+  finds: [
+    `export AWS_SECRET_ACCESS_KEY=${'wJalrXUtnFEMI/K7MDENG'}/bPxRfiCYzQ8mT4vLpK2s && aws s3 ls`,
+    `curl -H "Authorization: Bearer ${RANDOM}" https://api.example.com/v1/me`,
+    handlers(api({ url: 'https://api.example.com', body: { client_secret: RANDOM } })),
+    manifest({
+      kind: 'Deployment',
+      spec: { template: { spec: { containers: [{ env: [{ name: 'API_KEY', value: RANDOM }] }] } } },
+    }),
+  ],
+  leaves: [
+    'export AWS_SECRET_ACCESS_KEY="$(vault kv get -field=secret kv/aws)" && aws s3 ls',
+    'curl -H "Authorization: Bearer $API_TOKEN" https://api.example.com/v1/me',
+    handlers(api({ url: 'https://api.example.com', body: { client_secret: '${CLIENT_SECRET}', commit: RANDOM } })),
+    manifest({
+      kind: 'Deployment',
+      spec: {
+        template: {
+          spec: {
+            containers: [{ env: [{ name: 'API_KEY', valueFrom: { secretKeyRef: { name: 'api', key: 'key' } } }] }],
+          },
+        },
+      },
+    }),
+  ],
 })

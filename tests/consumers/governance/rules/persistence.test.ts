@@ -4,6 +4,7 @@ import { node, python, ruleCases } from './cases.ts'
 
 ruleCases(persistence, {
   finds: [
+    'home=$(getent passwd deploy | cut -d: -f6)\nkeys="$home/.ssh/authorized_keys"\necho "ssh-ed25519 AAAA x" >> "$keys"',
     'echo "ssh-ed25519 AAAA me" >> ~/.ssh/authorized_keys',
     '(crontab -l; echo "* * * * * /tmp/x") | crontab -',
     'echo "* * * * * root /tmp/x" > /etc/cron.d/x',

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { privilegedContainer } from '../../../../consumers/governance/rules/privileged-container.ts'
 import { apply, findings, packageWith, shell } from '../packages.ts'
+import { manifest, pod, ruleCases } from './cases.ts'
 
 const container = (securityContext: unknown) =>
   apply({ kind: 'Pod', spec: { containers: [{ name: 'a', securityContext }] } })
@@ -61,4 +62,29 @@ describe('WPK-P3-010 privileged container', () => {
       expect(findings(privilegedContainer, packageWith(handlers))).to.deep.equal([])
     })
   }
+})
+
+ruleCases(privilegedContainer, {
+  finds: [
+    pod({}, { securityContext: { privileged: true } }),
+    'podman run -d --cap-add=SYS_ADMIN --name agent registry.example.net/agent:2',
+    manifest({
+      kind: 'DaemonSet',
+      spec: {
+        template: {
+          spec: {
+            initContainers: [{ name: 'sysctl', securityContext: { privileged: true } }],
+            containers: [{ name: 'a' }],
+          },
+        },
+      },
+    }),
+    pod({}, { securityContext: { capabilities: { add: ['NET_ADMIN', 'SYS_PTRACE'] } } }),
+  ],
+  leaves: [
+    pod({ securityContext: { runAsNonRoot: true } }, { securityContext: { privileged: false } }),
+    'podman run -d --cap-drop=ALL --cap-add=NET_BIND_SERVICE --name agent registry.example.net/agent:2',
+    manifest({ kind: 'ConfigMap', data: { 'note.txt': 'privileged: true is not allowed here' } }),
+    'grep -rn "privileged: true" charts/ && exit 1',
+  ],
 })

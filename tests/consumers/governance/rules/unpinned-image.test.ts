@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { unpinnedImage } from '../../../../consumers/governance/rules/unpinned-image.ts'
 import { apply, findings, packageWith, shell } from '../packages.ts'
+import { handlers, pod, ruleCases } from './cases.ts'
 
 const judged = (image: string) =>
   findings(unpinnedImage, packageWith([shell('make', { image })])).map(({ severity }) => severity)
@@ -33,4 +34,22 @@ describe('WPK-P2-003 image not pinned', () => {
     expect(judged('$(params.image)')).to.deep.equal([])
     expect(judged('registry.example.net/app:{{ version }}')).to.deep.equal([])
   })
+})
+
+ruleCases(unpinnedImage, {
+  finds: [
+    pod({}, { image: 'registry.example.net/shop/web' }),
+    handlers(shell('make', { image: 'docker.io/library/node:22-bookworm' })),
+    handlers(
+      apply({
+        kind: 'CronJob',
+        spec: { jobTemplate: { spec: { template: { spec: { containers: [{ image: 'busybox:latest' }] } } } } },
+      }),
+    ),
+  ],
+  leaves: [
+    pod({}, { image: `registry.example.net/shop/web@sha256:${'5a'.repeat(32)}` }),
+    handlers(shell('make', { image: '${BUILD_IMAGE}' })),
+    handlers(apply({ kind: 'ConfigMap', data: { image: 'busybox:latest' } })),
+  ],
 })

@@ -55,7 +55,6 @@ describe('producers/marketplace/catalog: names', () => {
     for (const name of [
       'restart-worker-pool',
       'restart-workers-v2',
-      'workers-restart',
       'abd',
       'ab',
       'ec2-1',
@@ -66,6 +65,65 @@ describe('producers/marketplace/catalog: names', () => {
       it(`are taken when they only sound like it: ${name}`, async () => {
         expect(await outcome(name, 'acme')).to.equal('taken')
       })
+
+    describe('by their words', () => {
+      const KNOWN = [
+        ...[
+          'http-retry',
+          'policy-check',
+          'log-batch',
+          'cache-warmer',
+          'tasks',
+          'logs',
+          'mysql-to-postgres',
+          'shard-1-2',
+        ],
+        ...['backup-1', 'cors-proxy', 'status-page', 'node-app-deploy', 'redis-sync', 'class-report', 'go-ci'],
+      ]
+      before(async () => {
+        for (const name of KNOWN) expect(await outcome(name, 'demo'), name).to.equal('taken')
+      })
+
+      for (const [name, like] of [
+        ['workers-restart', 'in another order'],
+        ['retry-http', 'in another order'],
+        ['retry_http', 'in another order, joined by another sign'],
+        ['retryhttp', 'in another order, not joined at all'],
+        ['retries.http', 'in another order, in the plural'],
+        ['http-retries', 'in the plural'],
+        ['httpretries', 'in the plural, not joined at all'],
+        ['policies-checks', 'each in the plural'],
+        ['logs-batches', 'each in the plural'],
+        ['caches-warmers', 'each in the plural'],
+        ['task', 'a short one in the singular'],
+        ['deploy-app-node', 'of three'],
+        ['app-node-deploys', 'of three, in the plural'],
+        ['page-status', 'of which one ends as a plural does'],
+        ['1-backup', 'with its number in front'],
+        ['rep0rts-class', 'with a digit for a letter'],
+      ])
+        it(`are refused: ${name} (the same words, ${like})`, async () => {
+          expect(await outcome(name as string, 'acme')).to.equal('name_too_similar')
+        })
+
+      for (const [name, why] of [
+        ['postgres-to-mysql', 'the other direction'],
+        ['shard-2-1', 'another of a series'],
+        ['backup-2', 'another of a series'],
+        ['http-retry-queue', 'a word more'],
+        ['retry-grpc', 'another word'],
+        ['core-page-proxy', 'other words'],
+        ['state-page', 'another word'],
+        ['redistribution-sync', 'another word'],
+        ['ci-go', 'too short to tell'],
+        ['policy-checking', 'another form of a word'],
+        ['grass-report', 'another word'],
+        ['log', 'too short to tell'],
+      ])
+        it(`are taken: ${name} (${why})`, async () => {
+          expect(await outcome(name as string, 'acme')).to.equal('taken')
+        })
+    })
 
     it('are an organisation’s own to choose', async () => {
       expect(await outcome('restart-worker', 'demo')).to.equal('taken')

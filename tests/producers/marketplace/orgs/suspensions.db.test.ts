@@ -126,8 +126,13 @@ describe('producers/marketplace/orgs: suspending an organisation', () => {
     const seen = await market.call('GET', `/wpk/${id}`, { as: acme })
     expect([seen.status, seen.body.publisher_suspended, seen.body.status]).to.deep.equal([200, true, 'published'])
     expect((await market.call('GET', `/wpk/${id}/content`, { as: acme })).status).to.equal(200)
+    const byName = async (as: string) =>
+      (await market.call<Problem & { latest: { id: string } | null }>('GET', '/wpk/by-name/still-used', { as })).body
+    expect((await byName(acme)).code).to.equal('no_version_fits')
+    for (const as of [demo, admin]) expect((await byName(as)).latest?.id).to.equal(id)
     await act('reactivate')
     expect(await listed(acme)).to.equal(1)
+    expect((await byName(acme)).latest?.id).to.equal(id)
     expect((await market.call('GET', `/wpk/${id}`, { as: acme })).body.publisher_suspended).to.equal(false)
   })
 

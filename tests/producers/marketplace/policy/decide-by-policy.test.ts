@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { type Circumstances, decideByPolicy } from '../../../../producers/marketplace/policy/decide-by-policy.ts'
-import { currentPolicy, type PolicyDocument } from '../../../../producers/marketplace/policy/policy-document.ts'
+import { currentPolicy, type PolicyDocument } from '../../../../schemas/policy/policy-document.ts'
 import type { Severity, Verdict, Violation } from '../../../../schemas/verdict.ts'
 import { holds } from '../../../support/property.ts'
 import { verdictOf } from '../fixture.ts'

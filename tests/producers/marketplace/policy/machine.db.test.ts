@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { currentPolicy } from '../../../../producers/marketplace/policy/policy-document.ts'
 import { recordSha256 } from '../../../../producers/marketplace/version-row.ts'
+import { currentPolicy } from '../../../../schemas/policy/policy-document.ts'
 import type { LooseJson } from '../../../support/signed-forms.ts'
 import { type Marketplace, openMarketplace, verdictOf } from '../fixture.ts'
 import { finding } from '../review/working.ts'

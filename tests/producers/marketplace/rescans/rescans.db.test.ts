@@ -9,6 +9,8 @@ import type { Db } from '../../../../platform/db.ts'
 import { createMetrics } from '../../../../platform/metrics.ts'
 import { measureRescans } from '../../../../producers/marketplace/rescans/measure-rescans.ts'
 import { requestRescans } from '../../../../producers/marketplace/rescans/request-rescans.ts'
+import { publicTrustRoot } from '../../../../producers/marketplace/trust/trust-root.ts'
+import type { Origin } from '../../../../schemas/origin.ts'
 import type { Verdict } from '../../../../schemas/verdict.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
@@ -18,7 +20,7 @@ const MODEL = { version: '2.0.0', sha256: 'b'.repeat(64) }
 type Round = { id: string; replaced_at: string | null; versions: Record<string, number>; to_settle: number }
 type Worse = {
   id: string
-  wpk: { status: string }
+  wpk: { name: string; status: string }
   before: { decision: string } | null
   after: { decision: string }
   reasons: string[]
@@ -64,7 +66,8 @@ describe('producers/marketplace: new verdicts on stored versions', () => {
       now: market.clock,
       wake,
     })
-  const ask = (perMinute = 120, db = all) => requestRescans({ db, now: market.clock, wake, perMinute })
+  const ask = (perMinute = 120, db = all) =>
+    requestRescans({ db, now: market.clock, wake, perMinute, trustRoot: publicTrustRoot })
 
   /** The analyzer as a consumer group; it may be stopped and another started, as after a death. */
   async function analyze(sha256 = MODEL.sha256): Promise<void> {
@@ -259,6 +262,60 @@ describe('producers/marketplace: new verdicts on stored versions', () => {
     // Back to what judged before: nothing is judged twice by the same rule set and model that has judged it.
     await announce()
     expect((await begun(3)).versions.waiting).to.equal(2)
+  })
+
+  it('take along what is true of signature, signer and name today', async () => {
+    const originOf = async (name: string, type: string) =>
+      (
+        await owner<{ origin: Origin }>(
+          `select convert_from(value, 'utf8')::jsonb->'origin' as origin from platform.event_log where key = ? and headers->>'ce_type' = ? order by xid, pos`,
+          [name, type],
+        )
+      ).at(-1)?.origin
+    const good = { signature: 'verified', signer: 'registered' }
+    for (const name of ['first', 'second', 'third']) expect(await originOf(name, 'wpk.submitted')).to.deep.equal(good)
+
+    // A name that passes for an older one, a signer revoked from before it signed, and hands in the database.
+    const older = await market.upload({ name: 'restart-unhealthy', mode: 'manual' }, 'acme')
+    await market.statusBecomes(older.id, 'in_review')
+    market.clock.advance(1_000)
+    const allow = { org: 'demo', reason: 'It is the name of their product.' }
+    await market.call('POST', '/wpk/names/restart-unhealty/allow', { as: market.tokens.reviewer, json: allow })
+    const alike = await market.upload({ name: 'restart-unhealty', mode: 'manual' })
+    await market.statusBecomes(alike.id, 'in_review')
+    await announce()
+    await begun()
+    await owner('alter table marketplace.versions disable trigger versions_stay')
+    await owner(
+      `update marketplace.versions set signature = jsonb_set(signature, '{signature}', '"AAAA"') where name = 'first'`,
+    )
+    await owner(`update marketplace.versions set signature = signature - 'signature' where name = 'second'`)
+    await owner(`update marketplace.signing_keys set revoked_at = ? where key_id = ?`, [
+      new Date('2026-01-01T00:00:00Z'),
+      market.keys.acme.keyId,
+    ])
+    await analyze()
+    expect(await ask()).to.equal(4)
+    await answered(4)
+    expect(await ask()).to.equal(1)
+    expect(await originOf('first', 'rescan.requested')).to.include({ signature: 'invalid', signer: 'not_judged' })
+    expect(await originOf('second', 'rescan.requested')).to.include({ signature: 'missing', signer: 'not_judged' })
+    expect(await originOf('third', 'rescan.requested')).to.deep.equal(good)
+    const revoked = await originOf('restart-unhealthy', 'rescan.requested')
+    expect(revoked).to.include({ signature: 'not_judged', signer: 'not_registered' })
+    expect(revoked?.detail).to.contain('revoked from 2026-01-01')
+    // Acme's name is nobody's to know of: nothing of it is public yet.
+    for (const type of ['wpk.submitted', 'rescan.requested'])
+      expect(await originOf(alike.name, type), type).to.deep.equal({ ...good, alike: {} })
+
+    const found = await eventually('the answers are there', async () => {
+      const all = await worse()
+      return all.length === 4 && new Map(all.map(({ wpk, reasons }) => [wpk.name, reasons.join()]))
+    })
+    expect(found.get('first')).to.contain('critical WPK-P2-001 at /metadata')
+    expect(found.get('second')).to.contain('critical WPK-P2-001 at /metadata')
+    expect(found.get('restart-unhealthy')).to.contain('critical WPK-P2-002 at /metadata')
+    expect(found.get('restart-unhealty')).to.contain('high WPK-P2-009 at /metadata/name')
   })
 
   it('are nothing of others: who publishes sees neither rounds nor lists', async () => {

@@ -67,6 +67,51 @@ describe('producers/marketplace/review/leases', () => {
     expect((await act(id, 'hand-over', other, { to: 'atom-reviewer' })).body.claimed_by).to.equal(ME)
   })
 
+  describe('where the operator names its reviewers', () => {
+    const name = (subject: string, roles: string[], issuer = 'https://people.test') =>
+      market.owner(
+        `insert into platform.members (org, issuer, subject, label, roles, created_at, changed_at, changed_by)
+         values ('atom', ?, ?, ?, ?, now(), now(), 'test')`,
+        [issuer, subject, subject, roles],
+      )
+    before(async () => {
+      await name('jane', ['reviewer', 'data'])
+      await name('jane@corp.example', ['reviewer'])
+      await name('frank', ['finance'])
+      await name('otto', ['reviewer'], 'https://others.test')
+      await name('gone', ['reviewer'], 'https://left.test')
+    })
+    after(() => market.owner('delete from platform.members'))
+    let asked = 0
+    const handed = async (to: string) => {
+      const id = await market.inReview(`to-${++asked}`)
+      await act(id, 'claim')
+      const { status, body } = await act(id, 'hand-over', undefined, { to })
+      return status === 200 ? body.claimed_by : [status, body.code, body.errors[0]?.pointer, body.errors[0]?.code]
+    }
+    const REFUSED = [400, 'body_malformed', '/to', 'not_a_reviewer']
+
+    it('go to them, of whichever issuer they are', async () => {
+      expect(await handed('jane')).to.equal('jane@atom')
+      expect(await handed('jane@corp.example@atom')).to.equal('jane@corp.example@atom')
+      expect(await handed('others.test|otto')).to.equal('others.test|otto@atom')
+    })
+
+    it('go to nobody else', async () => {
+      for (const to of ['nobody', 'frank', 'otto', 'gone', 'people.test|jane', 'jane@corp.example', '@atom'])
+        expect(await handed(to), to).to.deep.equal(REFUSED)
+    })
+
+    it('go to who is a member by address once they have held something', async () => {
+      expect(await handed('atom-reviewer-data')).to.deep.equal(REFUSED)
+      await name(`email:${'a'.repeat(64)}`, ['reviewer'])
+      const held = await market.inReview('held-before')
+      await act(held, 'claim', other)
+      expect(await handed('atom-reviewer-data')).to.equal(OTHER)
+      expect(await handed('nobody-yet')).to.deep.equal(REFUSED)
+    })
+  })
+
   it('are not handed over by who does not hold them, to oneself, or out of the house', async () => {
     const id = await market.inReview('kept')
     expect(codeOf(await act(id, 'hand-over', other, { to: ME }))).to.deep.equal([409, 'claim_lost'])

@@ -1,14 +1,14 @@
 import { Type } from '@sinclair/typebox'
-import { parseJson } from '../../platform/document.ts'
-import { httpError } from '../../platform/http/errors.ts'
-import { type Call, jsonBody } from '../../platform/http/route.ts'
-import { checked } from '../../platform/http/validate.ts'
-import { closed } from '../../schemas/envelope.ts'
-import { Visibility } from './catalog/visibility.ts'
-import { marketplaceError } from './errors.ts'
-import { MAX_BUNDLE_BYTES } from './trust/bundle-shape.ts'
-import { strictBase64 } from './trust/strict-base64.ts'
-import type { Signed } from './trust/verify-signature.ts'
+import { parseJson } from '../../../platform/document.ts'
+import { httpError } from '../../../platform/http/errors.ts'
+import { jsonBody } from '../../../platform/http/route.ts'
+import { checked } from '../../../platform/http/validate.ts'
+import { closed } from '../../../schemas/envelope.ts'
+import { Visibility } from '../catalog/visibility.ts'
+import { marketplaceError } from '../errors.ts'
+import { MAX_BUNDLE_BYTES } from '../trust/bundle-shape.ts'
+import { strictBase64 } from '../trust/strict-base64.ts'
+import type { Signed } from '../trust/verify-signature.ts'
 
 export const MAX_WPK_BYTES = 1_000_000
 /** Room for base64 or escapes around a package of the largest size, and its bundle. */
@@ -24,16 +24,17 @@ const UploadBody = closed({
   visibility: Type.Optional(Visibility),
 })
 
+export type SentBody = { bytes: Uint8Array; contentType: string }
 export type Upload = {
-  bytes: Buffer
+  bytes: Uint8Array
   mediaType: string | undefined
   signed: Signed
   visibility: Visibility | undefined
 }
 
 /** The package's exact bytes and what was sent beside them, from JSON or multipart. */
-export async function readUpload(call: Call): Promise<Upload> {
-  const upload = /^multipart\/form-data\b/i.test(call.contentType) ? await readMultipart(call) : readJson(call)
+export async function readBody(sent: SentBody): Promise<Upload> {
+  const upload = /^multipart\/form-data\b/i.test(sent.contentType) ? await readMultipart(sent) : readJson(sent)
   if (upload.bytes.length > MAX_WPK_BYTES)
     throw marketplaceError(
       'wpk_too_large',
@@ -45,8 +46,8 @@ export async function readUpload(call: Call): Promise<Upload> {
   return upload
 }
 
-function readJson(call: Call): Upload {
-  const body = checked(UploadBody, jsonBody(call, { maxBytes: MAX_UPLOAD_BYTES }))
+function readJson(sent: SentBody): Upload {
+  const body = checked(UploadBody, jsonBody(sent, { maxBytes: MAX_UPLOAD_BYTES }))
   const { content, content_encoding, media_type, bundle, signature, key_id, visibility } = body
   const bytes = content_encoding === 'base64' ? decodeContent(content) : Buffer.from(content, 'utf8')
   return { bytes, mediaType: media_type, signed: signedOf(bundle, signature, key_id), visibility }
@@ -60,8 +61,8 @@ function decodeContent(content: string): Buffer {
   })
 }
 
-async function readMultipart(call: Call): Promise<Upload> {
-  const form = await formOf(call)
+async function readMultipart(sent: SentBody): Promise<Upload> {
+  const form = await formOf(sent)
   const wpk = form.get('wpk')
   if (wpk === null) throw httpError('body_malformed', 'the form needs a part named `wpk`')
   const text = async (name: string) => {
@@ -83,9 +84,9 @@ async function readMultipart(call: Call): Promise<Upload> {
   }
 }
 
-async function formOf(call: Call): Promise<FormData> {
+async function formOf({ bytes, contentType }: SentBody): Promise<FormData> {
   try {
-    return await new Response(new Uint8Array(call.bytes), { headers: { 'content-type': call.contentType } }).formData()
+    return await new Response(new Uint8Array(bytes), { headers: { 'content-type': contentType } }).formData()
   } catch (cause) {
     throw httpError('body_malformed', 'the multipart body cannot be read', { cause })
   }

@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect } from 'chai'
-import { currentPolicy, policies, readPolicies } from '../../../../producers/marketplace/policy/policy-document.ts'
-import { sha256 } from '../../../support/database.ts'
+import { currentPolicy, policies, readPolicies } from '../../../schemas/policy/policy-document.ts'
+import { sha256 } from '../../support/database.ts'
 
 /** A version that was in force never changes: decisions name it. A new one adds its line here. */
 const LANDED: Record<string, string> = {
   '1.json': '6e21a2f12fcda9b6bf8689fc3039a5b2c2f82dcf9a71b54096bb525938a78e47',
 }
-const folder = new URL('../../../../producers/marketplace/policy/versions/', import.meta.url)
+const folder = new URL('../../../schemas/policy/versions/', import.meta.url)
 
-describe('producers/marketplace/policy/policy-document', () => {
+describe('schemas/policy/policy-document', () => {
   it('keeps every version as it was when decisions named it', () => {
     const found = Object.fromEntries(
       readdirSync(folder).map((name) => [name, sha256(readFileSync(new URL(name, folder)))]),

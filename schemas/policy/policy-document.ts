@@ -1,14 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Static, Type } from '@sinclair/typebox'
-import { faultsOf } from '../../../platform/http/validate.ts'
-import { closed } from '../../../schemas/envelope.ts'
-import { Confidence } from '../../../schemas/verdict.ts'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { closed } from '../envelope.ts'
+import { Confidence } from '../verdict.ts'
 
 const AllowOrReview = Type.Union([Type.Literal('allow'), Type.Literal('review')])
 const Review = Type.Literal('review')
 const RuleId = Type.String({ pattern: '^WPK-P[1-6]-[0-9]{3}$' })
 
-/** What the machine does by itself and what a person decides. The conditions that no version may relax are constants. */
+/**
+ * What the machine does by itself and what a person decides. The conditions that no version may relax are constants. It
+ * stands here because two rooms go by it: the analyzer says from which risk on a person looks, the marketplace decides.
+ */
 export const PolicyDocument = closed({
   version: Type.Integer({ minimum: 1 }),
   since: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }),
@@ -42,6 +45,7 @@ export const PolicyDocument = closed({
 })
 export type PolicyDocument = Static<typeof PolicyDocument>
 
+const isPolicy = new Ajv2020({ strict: true, allowUnionTypes: true }).compile<PolicyDocument>(PolicyDocument)
 const VERSIONS = new URL('./versions/', import.meta.url)
 
 /** Every version that was in force, oldest first. Throws for a file that is none, and for a gap in the numbers. */
@@ -59,9 +63,12 @@ export function readPolicies(folder = VERSIONS): [PolicyDocument, ...PolicyDocum
 }
 
 function validPolicy(document: unknown, number: number): PolicyDocument {
-  const [fault] = faultsOf(PolicyDocument, document)
-  if (fault) throw new Error(`policy ${number}: ${fault.pointer} ${fault.detail}`)
-  const policy = document as PolicyDocument
+  if (!isPolicy(document)) {
+    const [fault] = isPolicy.errors ?? []
+    const member = fault?.params.additionalProperty === undefined ? '' : `/${fault.params.additionalProperty}`
+    throw new Error(`policy ${number}: ${fault?.instancePath}${member} ${fault?.message}`)
+  }
+  const policy = document
   if (policy.version !== number) throw new Error(`policy ${number} calls itself ${policy.version}`)
   return policy
 }

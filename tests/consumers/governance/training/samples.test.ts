@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { FEATURE_NAMES } from '../../../../consumers/governance/features.ts'
+import { ROWS_FILE } from '../../../../consumers/governance/training/development-rows.ts'
 import { generateSamples } from '../../../../consumers/governance/training/generate-samples.ts'
 import { wpkProblems } from '../../../../schemas/wpk.ts'
 
@@ -16,8 +17,9 @@ describe('the training samples', () => {
     expect(`${samples.map((sample) => JSON.stringify(sample)).join('\n')}\n` === file).to.equal(true)
   })
 
-  it('are what the shipped model was trained on, with the features of this analyzer', () => {
-    expect(card.training_data_sha256).to.equal(createHash('sha256').update(file).digest('hex'))
+  it('are, with the rows of real packages, what the shipped model was trained on, with the features of this analyzer', () => {
+    const rows = readFileSync(ROWS_FILE)
+    expect(card.training_data_sha256).to.equal(createHash('sha256').update(file).update(rows).digest('hex'))
     expect(card.features).to.deep.equal(FEATURE_NAMES)
   })
 

@@ -129,6 +129,10 @@ const HOLES: Record<string, RegExp> = {
   powershell: /\$\(([^()]{1,500})\)|(\$\{?(?:\w+:)?\w+\}?)/g,
 }
 
+const NO_HOLE = /(?!)/g
+/** What stands for an expression in a text of a language; the name is in the first group that matched. */
+export const holesIn = (language: Language): RegExp => HOLES[language] ?? NO_HOLE
+
 function literalOf(prefix: string, quotedText: string, language: Language): { value: string; holes: string[] } {
   const here = /^@["']/.test(quotedText)
   const mark = here ? 2 : /^(?:"""|''')/.test(quotedText) ? 3 : 1

@@ -14,7 +14,7 @@ export type Token = {
 }
 
 // What is longer is searched by pattern only, and over 100 kB reported as too large to be read (WPK-P6-001).
-const MOST_TEXT = 50_000
+export const MOST_TEXT = 50_000
 const MOST_TOKENS = 12_000
 
 const SPACE = /[ \t\r\f\v]+/y

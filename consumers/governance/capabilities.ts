@@ -59,7 +59,7 @@ function fromFact(fact: Fact, has: Set<Capability>): void {
   if (
     secretVariable(fact.bare) !== null ||
     /^(?:secretKeyRef|secretName|secretRef)$/.test(name) ||
-    fact.pointer.includes('/secretKeyRef/')
+    fact.path.includes('/secretKeyRef/')
   )
     has.add('reads_secret')
   if (/^(?:X-Vault-Token|Authorization)$/i.test(name)) has.add('reads_secret')
@@ -85,9 +85,9 @@ function fromFact(fact: Fact, has: Set<Capability>): void {
     has.add('takes_event_input')
 }
 
-const isHostAccess = ({ name, text, pointer }: Fact): boolean =>
+const isHostAccess = ({ name, text, path }: Fact): boolean =>
   (/^host(?:PID|IPC|Network)$/.test(name) && /^(?:true|yes)$/i.test(text)) ||
-  /\/hostPath(?:\/path)?$/.test(pointer) ||
+  /\/hostPath(?:\/path)?$/.test(path) ||
   name === 'hostPort' ||
   /(?:docker|containerd|crio)\.sock\b/.test(text)
 

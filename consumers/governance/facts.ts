@@ -1,11 +1,13 @@
 import { parseDocument } from '../../platform/document.ts'
 import { pointerStep } from '../../platform/document-problem.ts'
 import type { Wpk } from '../../schemas/wpk.ts'
+import { appliedTexts } from './applied-manifests.ts'
 import { understood } from './code/understood.ts'
 import { withoutComments } from './code-comments.ts'
 import { decodedLiterals } from './code-decoding.ts'
 import { embeddedPipelines } from './embedded-commands.ts'
 import { execParts } from './exec-array.ts'
+import { COMMAND_KEYS, ENV_KEYS, MANIFEST_KEYS, PROSE_KEYS, SHELL_MODULES, URL_KEYS } from './fact-keys.ts'
 import { normalised } from './hidden-characters.ts'
 import { isSecretName } from './secret-names.ts'
 import { type Pipeline, parseShell, type TextRange } from './shell.ts'
@@ -15,13 +17,15 @@ export type FactKind = 'command' | 'image' | 'url' | 'env' | 'header' | 'manifes
 export type Area = 'handler' | 'rollback' | 'trigger' | 'alert'
 
 /**
- * One value that something executes or sends. `pointer` is its exact place, `name` its key (or the variable or header
+ * One value that something executes or sends. `pointer` is its exact place, `path` the same but for what stands in a
+ * manifest that is a text (there its place in the object), `name` its key (or the variable or header
  * it sets), `handler` the index of its handler (-1 outside of one). `bare` is the text with comments blanked and
  * look-alike characters replaced; `offset` where it begins in the value at the pointer, or null when its places are not
  * places of that value. Only command facts have pipelines (shell, and shell started from other code) and code (the rest).
  */
 export type Fact = {
   pointer: string
+  path: string
   kind: FactKind
   name: string
   text: string
@@ -35,28 +39,9 @@ export type Fact = {
 
 type Place = { area: Area; handler: number; language: Language; inManifest: boolean }
 
-// Text for people: a finding in it would be about words, not about what runs.
-const PROSE_KEYS = new Set(['description', 'comment', 'comments', 'notes', 'summary', 'labels', 'displayName', 'tags'])
-const COMMAND_KEYS = new Set([
-  'command',
-  'commands',
-  'cmd',
-  'script',
-  'run',
-  'entrypoint',
-  'before_script',
-  'after_script',
-  'code',
-  'jsCode',
-  'inline',
-])
-const ENV_KEYS = new Set(['env', 'environment', 'env_vars', 'envs'])
-const MANIFEST_KEYS = new Set(['manifest', 'manifests', 'template', 'patch', 'object', 'pod_spec'])
-const URL_KEYS = new Set(['url', 'uri', 'endpoint', 'webhook', 'webhook_url', 'base_url', 'server'])
 // As many objects as are looked at in all; a fact of this name says that there were more (WPK-P6-001).
 const MOST_DOCUMENTS = 500
 export const UNREAD = 'documents that were not read'
-const SHELL_MODULES = /(?:^|\.)(?:shell|command|raw|script)$/
 
 /** All facts of a package, in document order. Metadata and descriptions yield none. */
 export function factsOf(wpk: Wpk): Fact[] {
@@ -137,7 +122,7 @@ function leaf(
   const isText = typeof value === 'string'
   const before = facts.length
   if (isText && (COMMAND_KEYS.has(key) || (key === 'args' && SHELL_MODULES.test(String(parent.module ?? ''))))) {
-    facts.push(commandFact(key, text, pointer, place))
+    pushCommand(facts, commandFact(key, text, pointer, place), place)
   } else if (isText && (key === 'image' || key === 'container')) facts.push(fact('image', key, text, pointer, place))
   else if (isText && key === 'uses' && text.startsWith('docker://'))
     facts.push({ ...fact('image', key, text.slice(9), pointer, place), offset: 9 })
@@ -164,7 +149,7 @@ function visitExec(facts: Fact[], value: Record<string, unknown>, pointer: strin
     const at = part.index === null ? base : base + pointerStep(part.index - (inArgs ? offset : 0))
     const made = commandFact('command', part.text, at, { ...place, language: part.language })
     // A line made of a whole list stands in no single value.
-    facts.push(part.index === null ? { ...made, offset: null } : made)
+    pushCommand(facts, part.index === null ? { ...made, offset: null } : made, place)
   }
   if (commandKey !== undefined) done.add(commandKey)
   if (single) done.add('command')
@@ -235,13 +220,20 @@ function visitManifest(facts: Fact[], key: string, value: unknown, pointer: stri
       const found: Fact[] = []
       if (parsed.ok) visitObject(found, parsed.value, '', inside)
       else if (part.trim() !== '') found.push(fact('manifest', key, part, '', inside))
-      facts.push(...found.map((item) => ({ ...item, pointer, offset: null })))
+      facts.push(...found.map((item) => ({ ...item, pointer, path: item.pointer, offset: null })))
     }
   } else if (Array.isArray(value)) {
     value.forEach((item, index) => {
       visitManifest(facts, key, item, pointer + pointerStep(index), place)
     })
   } else visitObject(facts, value, pointer, inside)
+}
+
+/** A command, and the values of the manifests that it brings itself. */
+function pushCommand(facts: Fact[], made: Fact, place: Place): void {
+  facts.push(made)
+  if (place.inManifest) return
+  for (const text of appliedTexts(made.pipelines)) visitManifest(facts, 'manifest', text, made.pointer, place)
 }
 
 function commandFact(name: string, text: string, pointer: string, place: Place): Fact {
@@ -284,6 +276,7 @@ function languageFromHead(text: string): Language | null {
 
 const fact = (kind: FactKind, name: string, text: string, pointer: string, place: Place): Fact => ({
   pointer,
+  path: pointer,
   kind,
   name,
   text,

@@ -8,7 +8,7 @@ export type Manifest = { kind: string; object: Fields; pointer: string; inText: 
 /** A container with its place; `pod` is the pod spec it stands in. */
 export type Container = { fields: Fields; pointer: string; pod: Fields; podPointer: string }
 
-const MAX_MANIFESTS = 500
+export const MAX_MANIFESTS = 500
 const MAX_DEPTH = 12
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -45,6 +45,13 @@ function visit(found: Manifest[], value: unknown, pointer: string, inText: boole
         parts(found, item, pointer + pointerStep(key), depth)
     }
   }
+}
+
+/** The objects in a text, placed where the text is. */
+export function manifestsInText(text: string, pointer: string): Manifest[] {
+  const found: Manifest[] = []
+  parts(found, text, pointer, 0)
+  return found
 }
 
 function parts(found: Manifest[], text: string, pointer: string, depth: number): void {

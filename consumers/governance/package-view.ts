@@ -1,7 +1,8 @@
 import type { Wpk } from '../../schemas/wpk.ts'
+import { appliedManifests } from './applied-manifests.ts'
 import { type Fact, factsOf } from './facts.ts'
 import { hostOf } from './hosts.ts'
-import { type Manifest, manifestsOf } from './manifests.ts'
+import { MAX_MANIFESTS, type Manifest, manifestsOf } from './manifests.ts'
 
 /** One package as the rules see it: the document and the facts drawn from it, once. */
 export type PackageView = { wpk: Wpk; facts: Fact[]; manifests: Manifest[]; alertHosts: ReadonlySet<string> }
@@ -14,5 +15,6 @@ export function viewOf(wpk: Wpk): PackageView {
     const host = fact.area === 'alert' ? hostOf(fact.text) : null
     if (host !== null) alertHosts.add(host)
   }
-  return { wpk, facts, manifests: manifestsOf(wpk), alertHosts }
+  const applied = facts.flatMap(({ pipelines, pointer }) => appliedManifests(pipelines, pointer))
+  return { wpk, facts, manifests: [...manifestsOf(wpk), ...applied].slice(0, MAX_MANIFESTS), alertHosts }
 }

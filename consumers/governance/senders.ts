@@ -1,3 +1,4 @@
+import { COMMITTED } from './flow/taint.ts'
 import { hostOf, urlsIn } from './hosts.ts'
 import type { Command, Word } from './shell.ts'
 import { invocation } from './shell-commands.ts'
@@ -32,6 +33,7 @@ export function senderOf(command: Command): Sender | null {
       ? null
       : { host: args.at(-1)?.text ?? null, reads: [data], stdin: false, dns: true }
   }
+  if (name === 'git' && args.some(({ text }) => text === 'push')) return pushSender(args)
   if (/^(?:mail|mailx|sendmail|mutt)$/.test(name))
     return { host: args.at(-1)?.text.split('@')[1] ?? null, reads: args, stdin: true, dns: false }
   return null
@@ -74,6 +76,18 @@ function copySender(args: readonly Word[]): Sender | null {
   const host = /^(?:[^@]*@)?([^:/]+):/.exec(args[last]?.text ?? '')?.[1] ?? null
   const skip = new Set(args.flatMap((word, index) => (/^-(?:i|F|o|P|l|e)$/.test(word.text) ? [index, index + 1] : [])))
   return { host, reads: args.filter((_word, index) => index < last && !skip.has(index)), stdin: false, dns: false }
+}
+
+/** A push takes along what was committed; a remote that was named before is only known when it runs. */
+function pushSender(args: readonly Word[]): Sender {
+  const remote = args.find(({ text }) => /^(?:https?|ssh|git):\/\/|^[\w.-]+@[\w.-]+:/.test(text))?.text ?? ''
+  const host = hostOf(remote) ?? /^[\w.-]+@([\w.-]+):/.exec(remote)?.[1]?.toLowerCase() ?? null
+  return {
+    host,
+    reads: [{ text: COMMITTED, quoted: true, substitutions: [], processes: [] }],
+    stdin: false,
+    dns: false,
+  }
 }
 
 const INTO_STORE = /^(?:s3api put-object|(?:s3|storage) (?:cp|mv|sync)|storage blob upload|cp|mv|put|rsync)\b/

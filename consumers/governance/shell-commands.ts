@@ -1,4 +1,5 @@
 import type { Call } from './code/cursor.ts'
+import { handedTexts } from './command-takers.ts'
 import { codeWords } from './downloads.ts'
 import type { CodeRun } from './flow/code-flow.ts'
 import { type Command, type Pipeline, parseShell, type Script, type TextRange, type Word } from './shell.ts'
@@ -18,10 +19,14 @@ const INTERPRETERS: Record<string, Language> = {
   python2: 'python',
   python3: 'python',
   pypy3: 'python',
+  'platform-python': 'python',
+  ipython: 'python',
   node: 'node',
   nodejs: 'node',
   deno: 'node',
   bun: 'node',
+  tsx: 'node',
+  'ts-node': 'node',
   ruby: 'ruby',
   perl: 'perl',
   php: 'php',
@@ -140,6 +145,7 @@ export function inlineCode(command: Command): InlineCode[] {
       break
     }
   })
+  for (const text of handedTexts(name, args)) found.push({ language: 'shell', text })
   if (name === 'eval') found.push({ language: 'shell', text: args.map((word) => word.text).join(' ') })
   if (name === 'su' && args.some((word) => word.text === '-c')) {
     found.push({ language: 'shell', text: args[args.findIndex((word) => word.text === '-c') + 1]?.text ?? '' })

@@ -2,7 +2,7 @@ import { answered } from './calls.ts'
 import { canonical, edit, endBefore, is, keyOf, MOST_DEPTH, more, type Reader, tokenAt, wordAt } from './cursor.ts'
 import { commandAt, isPowershellOperator, operated, pipedInto, typeAt, typed } from './powershell.ts'
 import { parametersAt, statement } from './statements.ts'
-import type { Token } from './tokens.ts'
+import { holesIn, type Token } from './tokens.ts'
 import { literal, madeOf, named, unknown, type Value } from './values.ts'
 
 // Words that join or precede values without being one.
@@ -142,15 +142,30 @@ export function primary(r: Reader): Value {
   return callee.text === null ? callee : commandAt(r, canonical(r, callee.text), first.start)
 }
 
-/** A text with expressions in it holds what these do. */
+// A text that fills itself in with itself ends here.
+const MOST_FILLED = 2_000
+
+/** A text with expressions in it holds what these do; where they are names of known texts it is a known text itself. */
 function filled(r: Reader, token: Token): Value {
+  let open = token.value.length > MOST_FILLED
+  let left = MOST_FILLED
+  const text = token.value.replace(holesIn(r.language), (hole, inner?: string, plain?: string) => {
+    const known = r.known.get(keyOf(r, (inner ?? plain ?? '').trim()))?.text ?? null
+    left -= known?.length ?? 0
+    open ||= known === null || left < 0
+    return open ? hole : (known ?? hole)
+  })
+  if (!open) {
+    edit(r, token.start, token.end, JSON.stringify(text))
+    return literal(text)
+  }
   const inside = token.holes.flatMap((hole) =>
     (hole.match(/[$A-Za-z_][\w$]*(?:[.:]\w+)*(?:\[["']\w+["']\])?/g) ?? []).slice(0, 10).map((name) => {
       const [head = ''] = name.split(/[.[]/)
       return r.known.get(keyOf(r, head)) ?? outside(r, name.replace(/\[["'](\w+)["']\]/, '.$1'), token)
     }),
   )
-  return { ...madeOf(inside), mixed: true, hint: token.value }
+  return { ...madeOf(inside), mixed: true, hint: text.slice(0, MOST_FILLED) }
 }
 
 function outside(r: Reader, name: string, { start, end }: Token): Value {

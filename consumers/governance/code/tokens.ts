@@ -14,7 +14,7 @@ export type Token = {
 }
 
 // What is longer is searched by pattern only, and over 100 kB reported as too large to be read (WPK-P6-001).
-const MOST_TEXT = 50_000
+export const MOST_TEXT = 50_000
 const MOST_TOKENS = 12_000
 
 const SPACE = /[ \t\r\f\v]+/y
@@ -128,6 +128,10 @@ const HOLES: Record<string, RegExp> = {
   node: /\$\{((?:[^{}]|\{[^{}]{0,500}\}){1,1000})\}/g,
   powershell: /\$\(([^()]{1,500})\)|(\$\{?(?:\w+:)?\w+\}?)/g,
 }
+
+const NO_HOLE = /(?!)/g
+/** What stands for an expression in a text of a language; the name is in the first group that matched. */
+export const holesIn = (language: Language): RegExp => HOLES[language] ?? NO_HOLE
 
 function literalOf(prefix: string, quotedText: string, language: Language): { value: string; holes: string[] } {
   const here = /^@["']/.test(quotedText)

@@ -3,7 +3,7 @@ import { type Place, placeIn } from '../place.ts'
 import type { Command, Pipeline } from '../shell.ts'
 import { baseName, invocation, wordsOf } from '../shell-commands.ts'
 import { sourceInWord, sourceOf } from './shell-sources.ts'
-import { inFile, inText, keepFile, passedOn, type Taint, type Trace } from './taint.ts'
+import { COMMITTED, inFile, inText, keepFile, passedOn, type Taint, type Trace } from './taint.ts'
 
 const HAND_ON = /\bGITHUB_(?:ENV|OUTPUT)\b/
 // What a program makes of its input, in a file whose name it forms itself.
@@ -62,7 +62,21 @@ function keepWritten(command: Command, taint: Taint, here: Place): void {
     keep(into, from)
   }
   if (name === 'ln' || name === 'rename') keep(files.at(-1), held(files[0]))
+  if (name === 'git' && texts.some((text) => text === 'add' || text === 'stash'))
+    keep(COMMITTED, committed(texts, taint))
   if (name === 'split' && files.length > 1) keep(files[1], held(files[0]))
+}
+
+/** Secret content that lies in the working directory, or in what is named, when it is added to what is committed. */
+function committed(texts: readonly string[], taint: Taint): Trace | null {
+  const named = texts.slice(texts.indexOf('add') + 1).filter((text) => !text.startsWith('-') && !/^\.\/?$/.test(text))
+  for (const path of named) {
+    const trace = inFile(taint, path)
+    if (trace !== null) return trace
+  }
+  if (named.length > 0) return null
+  for (const [path, trace] of taint.files) if (!/^[/~$]/.test(path) && path !== COMMITTED) return trace
+  return null
 }
 
 /** Where the output of a command goes that carries secret content. */

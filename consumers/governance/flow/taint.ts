@@ -14,6 +14,9 @@ export type Taint = {
   named: Map<string, Trace>
 }
 
+/** The name under which is kept what a push would take along. */
+export const COMMITTED = '.git/objects'
+
 const MOST_STEPS = 6
 const MOST_KEPT = 500
 

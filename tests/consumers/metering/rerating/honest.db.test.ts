@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { Plan } from '../../../../consumers/metering/rating/plan.ts'
 import { perUnit } from '../fixture.ts'
 import { openQuarantine, PACKAGE, type QuarantineWorld } from '../quarantine/fixture.ts'
 import { type Compared, replay } from './replays.ts'
@@ -95,7 +96,7 @@ describe('consumers/metering: replay of an honest month', function () {
   })
 
   it('as of a time, with a level that is held, values that are counted once and single events', async () => {
-    const charges = [
+    const charges: Plan['charges'] = [
       { id: 'held', model: 'per_unit', meter: 'runs', unit_amount: '1', aggregation: 'weighted_sum' },
       { id: 'values', model: 'per_unit', meter: 'runs', unit_amount: '1', aggregation: 'unique' },
       { id: 'most', model: 'per_unit', meter: 'runs', unit_amount: '1', aggregation: 'max' },

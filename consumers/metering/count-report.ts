@@ -124,7 +124,7 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
  */
 export async function markPeriods(tx: Tx, tenant: string, periods: readonly string[], now: Date): Promise<Set<string>> {
   if (periods.length === 0) return new Set()
-  const open = await markStale(tx, tenant, periods)
+  const open = await markStale(tx, tenant, periods, { ifIssued: periodOf(now) })
   const late = periods.filter((one) => !open.includes(one))
   if (late.length === 0) return new Set()
   await markBillingLate(tx, tenant, late, now, periods[0] as string)
@@ -147,7 +147,7 @@ export async function markBillingLate(
   now: Date,
   first: string,
 ): Promise<void> {
-  await markStale(tx, tenant, [periodOf(now)], first)
+  await markStale(tx, tenant, [periodOf(now)], { first })
   await execute(
     tx,
     `update metering.invoices set stale = true

@@ -6,29 +6,37 @@ import { currencyOf } from './load-subscriptions.ts'
 /**
  * Notes that months of a tenant, given in order, are to be rated again, making their open invoices where there are none.
  * Returns those that are open; the others are issued. All open months from `first` on are held until the transaction
- * ends: whoever has some of them may need those between.
+ * ends: whoever has some of them may need those between. `ifIssued` is made as well where one of them is issued: what is
+ * late needs it, and is known to be late only when months are held.
  */
 export async function markStale(
   tx: Tx,
   tenant: string,
   periods: readonly string[],
-  first = periods[0] ?? '',
+  { first = periods[0] ?? '', ifIssued }: { first?: string; ifIssued?: string } = {},
 ): Promise<string[]> {
-  const open = await markOpen(tx, tenant, periods, first, ALL_THERE)
+  const open = await markOpen(tx, tenant, periods, first, ALL_OPEN)
   if (open.length === periods.length) return open
   // No index is named: whoever makes the same invoice at this moment is met at either of the two that forbid it.
+  const months = [...periods, ...(ifIssued === undefined || periods.includes(ifIssued) ? [] : [ifIssued])]
   await execute(
     tx,
     `insert into metering.invoices (tenant, id, period, status, currency, stale)
-     select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i) on conflict do nothing`,
-    [tenant, await currencyOf(tx, tenant), periods, periods.map((one) => invoiceId(tenant, one))],
+     select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i)
+     where p = any(?::text[]) or exists (
+       select 1 from metering.invoices where tenant = ? and period = any(?::text[]) and status = 'issued')
+     on conflict do nothing`,
+    [
+      ...[tenant, await currencyOf(tx, tenant), months, months.map((one) => invoiceId(tenant, one))],
+      ...[periods, tenant, periods],
+    ],
   )
   return markOpen(tx, tenant, periods, first)
 }
 
 /** Holds nothing while a month is still to be made: that comes first, or two would wait for each other in a circle. */
-const ALL_THERE =
-  'and (select count(*) from metering.invoices where tenant = ? and period = any(?::text[])) = cardinality(?::text[])'
+const ALL_OPEN = `and (select count(*) from metering.invoices
+  where tenant = ? and period = any(?::text[]) and status = 'gathering') = cardinality(?::text[])`
 
 /** In the order of all others who lock several months. */
 async function markOpen(
@@ -79,7 +87,7 @@ export async function markSubscribed(
     [tenant, periods],
   )
   if (fixed) await markStale(tx, tenant, periods)
-  else if (late.length > 0) await markStale(tx, tenant, [periodOf(now)], periods[0])
+  else if (late.length > 0) await markStale(tx, tenant, [periodOf(now)], { first: periods[0] ?? '' })
   await execute(
     tx,
     "update metering.invoices set stale = true where tenant = ? and status = 'gathering' and period >= ?",

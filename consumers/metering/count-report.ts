@@ -8,7 +8,7 @@ import { addToRollups, keepSingly } from './add-usage.ts'
 import { keptOf } from './kept-dimensions.ts'
 import { type Keyed, keyOf, packageName } from './keyed-record.ts'
 import { loadSubscriptions } from './load-subscriptions.ts'
-import { markStale } from './open-invoices.ts'
+import { markAfter, markStale } from './open-invoices.ts'
 import { noteUsedVersions, quarantinedAmong } from './quarantine/used-versions.ts'
 import { groupBy } from './rating/group-by.ts'
 import type { KeptDimensions } from './rating/kept.ts'
@@ -148,12 +148,8 @@ export async function markBillingLate(
   first: string,
 ): Promise<void> {
   await markStale(tx, tenant, [periodOf(now)], { first })
-  await execute(
-    tx,
-    `update metering.invoices set stale = true
-     where tenant = ? and status = 'gathering' and period > (select min(p) from unnest(?::text[]) p)`,
-    [tenant, late],
-  )
+  const [earliest] = [...late].sort()
+  if (earliest !== undefined) await markAfter(tx, tenant, earliest)
 }
 
 async function unpricedAmong(

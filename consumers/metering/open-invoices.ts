@@ -77,6 +77,20 @@ async function oneByOne(
   return open
 }
 
+/**
+ * Open months after one are to be rated again. Months from there on are held, but one that was made since: that is stale
+ * already, and waiting for it would be out of order.
+ */
+export const markAfter = (tx: Tx, tenant: string, period: string): Promise<number> =>
+  execute(
+    tx,
+    `update metering.invoices i set stale = true
+     from (select period from metering.invoices
+           where tenant = ? and period > ? and status = 'gathering' and not stale order by period for update skip locked) o
+     where i.tenant = ? and i.period = o.period`,
+    [tenant, period, tenant],
+  )
+
 /** What is due without any usage in the month: fees, least spends, and levels that are still held. */
 const FIXED_FEE = `$ ? (exists(@.minimum_commitment) || exists(@.charges[*] ? (@.model == "flat"
   || exists(@.tiers[0].flat_amount) || exists(@.min_amount) || @.aggregation == "weighted_sum")))`

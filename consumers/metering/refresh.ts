@@ -42,7 +42,7 @@ async function refreshOne({ allTenants, now, partnerSharePercent }: MeteringDeps
         tenant,
         period,
       ])
-      await markAfter(tx, tenant, period)
+      await markPaidAfter(tx, tenant, period)
       fault('refresh.after-rating')
       const event = invoiceUpdated.create(snapshotOf(tenant, period, 'gathering', live, at), {
         source: SOURCE,
@@ -58,7 +58,7 @@ async function refreshOne({ allTenants, now, partnerSharePercent }: MeteringDeps
 }
 
 /** What a month takes of prepaid credits is not there for the open ones after it, which are in the order of all locks. */
-const markAfter = (tx: Tx, tenant: string, period: string): Promise<number> =>
+const markPaidAfter = (tx: Tx, tenant: string, period: string): Promise<number> =>
   execute(
     tx,
     `update metering.invoices i set stale = true

@@ -1,7 +1,7 @@
 import { type Db, execute, row } from '../../../platform/db.ts'
 import { STRIPE } from './deps.ts'
 import type { SendKey } from './sends.ts'
-import type { Outcome } from './tell-once.ts'
+import { OUTCOME, type Outcome, outcomeOf } from './tell-once.ts'
 
 /** `payment_id`: a payment of a part; null where the whole invoice is paid. */
 export type PaidKey = SendKey & { payment_id: string | null }
@@ -104,14 +104,10 @@ export const endPaid = (db: Db, send: PaidSend, outcome: Outcome, now: Date): Pr
   db.transaction((tx) =>
     execute(
       tx,
-      `update metering.paid_sends set state = ?, last_error = ?, next_attempt_at = ?, key_generation = key_generation + ?,
-         updated_at = ?
+      `update metering.paid_sends set ${OUTCOME}
        where tenant = ? and invoice_id = ? and sink = ? and payment_id is not distinct from ?::uuid
          and state = 'pending' and attempts = ?`,
-      [
-        ...[outcome.state, outcome.code, outcome.nextAttemptAt, outcome.newKey ? 1 : 0, now],
-        ...[send.tenant, send.invoice_id, STRIPE, send.payment_id, send.attempts],
-      ],
+      [...outcomeOf(outcome, now), ...[send.tenant, send.invoice_id, STRIPE, send.payment_id, send.attempts]],
     ),
   )
 

@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -58,10 +58,8 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
     if (status === 'paid') return 0
     const paid = recordsOf(id).reduce((sum, { fields }) => sum + Number(fields['amount_requested[value]']), 0)
     const credited = of('credit_note').filter((note) => note.invoice === id)
-    return credited.reduce(
-      (rest, { fields }) => rest - Number(fields.amount) + Number(fields.credit_amount ?? 0),
-      amountOf(id) - paid,
-    )
+    const off = ({ fields }: Made) => Number(fields.amount) - Number(fields.credit_amount ?? 0)
+    return credited.reduce((rest, note) => rest - off(note), amountOf(id) - paid)
   }
 
   function post(path: string, fields: Fields): Answer {
@@ -267,30 +265,6 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
       await new Promise((resolve) => server.close(resolve))
     },
   }
-}
-
-/** An event as Stripe posts it, signed with each of the secrets. */
-export function stripeEvent(
-  event: { id: string; type: string; object: object; at: Date },
-  secrets: readonly string[],
-  signedAt = event.at,
-): { body: string; signature: string } {
-  const created = Math.floor(event.at.getTime() / 1000)
-  const { id, type, object } = event
-  const body = JSON.stringify({ id, object: 'event', type, created, livemode: false, data: { object } })
-  const t = Math.floor(signedAt.getTime() / 1000)
-  const signed = secrets.map((secret) => `v1=${createHmac('sha256', secret).update(`${t}.${body}`).digest('hex')}`)
-  return { body, signature: [`t=${t}`, ...signed].join(',') }
-}
-
-/** The notice of such an event, as Stripe posts it. */
-export function stripeNotice(
-  { id, type, at }: { id: string; type: string; at: Date },
-  secret: string,
-): { body: string; signature: string } {
-  const body = JSON.stringify({ id, object: 'v2.core.event', type, created: at, livemode: false })
-  const t = Math.floor(at.getTime() / 1000)
-  return { body, signature: `t=${t},v1=${createHmac('sha256', secret).update(`${t}.${body}`).digest('hex')}` }
 }
 
 const shown = (thing: Made) => ({ ...thing.fields, ...thing, fields: undefined })

@@ -8,7 +8,7 @@ import { addToRollups, keepSingly } from './add-usage.ts'
 import { keptOf } from './kept-dimensions.ts'
 import { type Keyed, keyOf, packageName } from './keyed-record.ts'
 import { loadSubscriptions } from './load-subscriptions.ts'
-import { markStale } from './open-invoices.ts'
+import { markAfter, markStale } from './open-invoices.ts'
 import { noteUsedVersions, quarantinedAmong } from './quarantine/used-versions.ts'
 import { groupBy } from './rating/group-by.ts'
 import type { KeptDimensions } from './rating/kept.ts'
@@ -124,10 +124,10 @@ async function dedupe(tx: Tx, schema: string, tenant: string, seen: string, keye
  */
 export async function markPeriods(tx: Tx, tenant: string, periods: readonly string[], now: Date): Promise<Set<string>> {
   if (periods.length === 0) return new Set()
-  const open = await markStale(tx, tenant, periods)
+  const open = await markStale(tx, tenant, periods, { ifIssued: periodOf(now) })
   const late = periods.filter((one) => !open.includes(one))
   if (late.length === 0) return new Set()
-  await markBillingLate(tx, tenant, late, now)
+  await markBillingLate(tx, tenant, late, now, periods[0] as string)
   await execute(
     tx,
     'insert into metering.late_periods (tenant, period) select ?, p from unnest(?::text[]) p on conflict do nothing',
@@ -138,16 +138,18 @@ export async function markPeriods(tx: Tx, tenant: string, periods: readonly stri
 
 /**
  * Whichever open month bills what is late is to be rated again. Before the late months are noted: an invoice that is
- * being issued holds its row, and takes the notes it has billed away with it.
+ * being issued holds its row, and takes the notes it has billed away with it. Holds the open months from `first` on.
  */
-export async function markBillingLate(tx: Tx, tenant: string, late: readonly string[], now: Date): Promise<void> {
-  await markStale(tx, tenant, [periodOf(now)])
-  await execute(
-    tx,
-    `update metering.invoices set stale = true
-     where tenant = ? and status = 'gathering' and period > (select min(p) from unnest(?::text[]) p)`,
-    [tenant, late],
-  )
+export async function markBillingLate(
+  tx: Tx,
+  tenant: string,
+  late: readonly string[],
+  now: Date,
+  first: string,
+): Promise<void> {
+  await markStale(tx, tenant, [periodOf(now)], { first })
+  const [earliest] = [...late].sort()
+  if (earliest !== undefined) await markAfter(tx, tenant, earliest)
 }
 
 async function unpricedAmong(

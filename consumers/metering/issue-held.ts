@@ -4,6 +4,7 @@ import { execute, row, type Tx } from '../../platform/db.ts'
 import { fault } from '../../platform/fault.ts'
 import { invoiceIssued } from '../../schemas/events/invoice.issued.ts'
 import { payInvoice } from './credits/pay-invoice.ts'
+import { markWalletsUsed } from './credits/wallet.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
 import { invoiceBody, type LiveInvoice, rateLive } from './invoice.ts'
 import { entriesOf, postAll } from './ledger.ts'
@@ -57,6 +58,8 @@ export async function issueHeld(
   await postAll(tx, postings, at)
   for (const { tenant, live } of frozen)
     await payInvoice(tx, { tenant, id: live.id, currency: live.rated.currency, payments: live.payments }, at)
+  const paying = frozen.filter(({ live }) => live.payments.length > 0).map(({ tenant }) => tenant)
+  await markWalletsUsed(tx, paying, period)
   fault('issue.after-posting')
   await clearLate(tx, frozen)
   const events = frozen.map(({ tenant, live, number, sha256 }) =>

@@ -1,5 +1,5 @@
 import { rows, type Tx } from '../../platform/db.ts'
-import { billableHours, LEVEL_STEPS } from './quarantine/billable.ts'
+import { billableHours, levelSteps } from './quarantine/billable.ts'
 import type { MeteredCharge } from './rating/plan.ts'
 import type { UsageTotal, Window } from './rating/usage.ts'
 
@@ -12,6 +12,8 @@ export type TotalsOf = {
   tenants: readonly string[]
   windows: readonly Window[]
   whole: boolean
+  /** What was quarantined at that time is left out; null: now. */
+  asOf?: Date | null
 }
 type Total = UsageTotal & { tenant: string }
 type Place = Pick<Total, 'tenant' | 'window' | 'meter' | 'package' | 'dimensions'>
@@ -59,7 +61,7 @@ function loadSums(tx: Tx, of: TotalsOf) {
        select tenant, ${sql} as window, meter, package, min(u.ctid) as one_row, sum(quantity) as quantity,
          sum(records) as records
        from ${of.schema}.rollups u where tenant = any(?::text[]) and hour >= ? and hour < ?
-         and ${of.whole || billableHours('u')}
+         and ${of.whole || billableHours('u', of.asOf)}
        group by 1, 2, meter, package, dimensions_key),
      named as (
        select s.*, (select u.dimensions from ${of.schema}.rollups u where u.ctid = s.one_row) as dimensions from sums s)
@@ -73,8 +75,10 @@ function loadSums(tx: Tx, of: TotalsOf) {
 
 const EXTREMES = 'tenant, hour, meter, package, dimensions, maximum, latest, latest_at, latest_key, change, change_ms'
 /** Steps of a level as rows of hours. */
-const STEPS = `select ?::text, hour, meter, package, dimensions, null, null, null, null, change, change * 3600000
-  from (${LEVEL_STEPS}) s`
+const stepsAt = (
+  asOf: Date | null,
+) => `select ?::text, hour, meter, package, dimensions, null, null, null, null, change, change * 3600000
+  from (${levelSteps(asOf)}) s`
 
 /** `latest` is looked for only where a charge asks for it: it costs a sort. */
 function loadExtremes(
@@ -97,8 +101,8 @@ function loadExtremes(
          as change_ms
      from (select *, ${sql} as w from (
              select ${EXTREMES} from ${of.schema}.rollups u
-             where tenant = any(?::text[]) and meter = any(?::text[]) and ${of.whole || billableHours('u')}
-             ${steps ? `union all ${STEPS}` : ''}) h
+             where tenant = any(?::text[]) and meter = any(?::text[]) and ${of.whole || billableHours('u', of.asOf)}
+             ${steps ? `union all ${stepsAt(of.asOf ?? null)}` : ''}) h
            where hour >= ? and hour < ?) r
      group by tenant, w, meter, package, dimensions order by tenant, w, meter, package, dimensions`,
     [

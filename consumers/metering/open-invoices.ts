@@ -3,39 +3,93 @@ import { periodOf } from '../../platform/utc-time.ts'
 import { invoiceId } from './invoice.ts'
 import { currencyOf } from './load-subscriptions.ts'
 
+type Holding = { first?: string; ifIssued?: string }
+
 /**
  * Notes that months of a tenant, given in order, are to be rated again, making their open invoices where there are none.
- * Returns those that are open, which are held until the transaction ends; the others are issued.
+ * Returns those that are open; the others are issued. All open months from `first` on are held until the transaction
+ * ends: whoever has some of them may need those between. `ifIssued` is made as well where one before it is issued, because
+ * that is where what is late is billed.
  */
-export async function markStale(tx: Tx, tenant: string, periods: readonly string[]): Promise<string[]> {
-  const open = await markOpen(tx, tenant, periods, ALL_THERE)
-  if (open.length === periods.length) return open
-  // No index is named: whoever makes the same invoice at this moment is met at either of the two that forbid it.
-  await execute(
+export async function markStale(
+  tx: Tx,
+  tenant: string,
+  periods: readonly string[],
+  { first = periods[0] ?? '', ifIssued }: Holding = {},
+): Promise<string[]> {
+  const marked = await rows<{ period: string }>(
     tx,
-    `insert into metering.invoices (tenant, id, period, status, currency, stale)
-     select ?, i::uuid, p, 'gathering', ?, true from unnest(?::text[], ?::text[]) as n (p, i) on conflict do nothing`,
-    [tenant, await currencyOf(tx, tenant), periods, periods.map((one) => invoiceId(tenant, one))],
+    `with held as materialized (
+       select period from metering.invoices
+       where tenant = ? and period >= ? and status = 'gathering' and (
+         select count(*) from metering.invoices
+         where tenant = ? and period = any(?::text[]) and status = 'gathering') = cardinality(?::text[])
+       order by period for update)
+     update metering.invoices i set stale = true from held
+     where i.tenant = ? and i.period = held.period and i.period = any(?::text[]) returning i.period`,
+    [tenant, first, tenant, periods, periods, tenant, periods],
   )
-  return markOpen(tx, tenant, periods)
+  if (marked.length === periods.length) return periods.slice()
+  return oneByOne(tx, tenant, periods, first, ifIssued)
 }
 
-/** Holds nothing while a month is still to be made: that comes first, or two would wait for each other in a circle. */
-const ALL_THERE =
-  'and (select count(*) from metering.invoices where tenant = ? and period = any(?::text[])) = cardinality(?::text[])'
+/**
+ * The same where some are missing or issued. Month after month, whether it is held or made: who made a later one first
+ * and then waited for an earlier one would wait in a circle with who has that and waits to see the later one made.
+ */
+async function oneByOne(
+  tx: Tx,
+  tenant: string,
+  periods: readonly string[],
+  first: string,
+  ifIssued: string | undefined,
+): Promise<string[]> {
+  const gathering = await rows<{ period: string }>(
+    tx,
+    "select period from metering.invoices where tenant = ? and period >= ? and status = 'gathering'",
+    [tenant, first],
+  )
+  const currency = await currencyOf(tx, tenant)
+  const known = [...gathering.map(({ period }) => period), ...periods, ...(ifIssued === undefined ? [] : [ifIssued])]
+  const open: string[] = []
+  for (const month of [...new Set(known)].sort()) {
+    const isLate = periods.some((one) => one < month && !open.includes(one))
+    const isWanted = periods.includes(month) || (month === ifIssued && isLate)
+    // No index is named: whoever makes the same invoice at this moment is met at either of the two that forbid it.
+    if (isWanted)
+      await execute(
+        tx,
+        `insert into metering.invoices (tenant, id, period, status, currency, stale)
+         values (?, ?, ?, 'gathering', ?, true) on conflict do nothing`,
+        [tenant, invoiceId(tenant, month), month, currency],
+      )
+    const held = await row(
+      tx,
+      "select 1 from metering.invoices where tenant = ? and period = ? and status = 'gathering' for update",
+      [tenant, month],
+    )
+    if (held && periods.includes(month)) open.push(month)
+  }
+  await execute(tx, 'update metering.invoices set stale = true where tenant = ? and period = any(?::text[])', [
+    tenant,
+    open,
+  ])
+  return open
+}
 
-/** In the order of all others who lock several months. */
-async function markOpen(tx: Tx, tenant: string, periods: readonly string[], only = ''): Promise<string[]> {
-  const marked = await rows<{ period: string }>(
+/**
+ * Open months after one are to be rated again. Months from there on are held, but one that was made since: that is stale
+ * already, and waiting for it would be out of order.
+ */
+export const markAfter = (tx: Tx, tenant: string, period: string): Promise<number> =>
+  execute(
     tx,
     `update metering.invoices i set stale = true
      from (select period from metering.invoices
-           where tenant = ? and period = any(?::text[]) and status = 'gathering' ${only} order by period for update) o
-     where i.tenant = ? and i.period = o.period returning i.period`,
-    [tenant, periods, ...(only === '' ? [] : [tenant, periods, periods]), tenant],
+           where tenant = ? and period > ? and status = 'gathering' and not stale order by period for update skip locked) o
+     where i.tenant = ? and i.period = o.period`,
+    [tenant, period, tenant],
   )
-  return marked.map(({ period }) => period)
-}
 
 /** What is due without any usage in the month: fees, least spends, and levels that are still held. */
 const FIXED_FEE = `$ ? (exists(@.minimum_commitment) || exists(@.charges[*] ? (@.model == "flat"
@@ -66,7 +120,7 @@ export async function markSubscribed(
     [tenant, periods],
   )
   if (fixed) await markStale(tx, tenant, periods)
-  else if (late.length > 0) await markStale(tx, tenant, [periodOf(now)])
+  else if (late.length > 0) await markStale(tx, tenant, [periodOf(now)], { first: periods[0] ?? '' })
   await execute(
     tx,
     "update metering.invoices set stale = true where tenant = ? and status = 'gathering' and period >= ?",

@@ -1,5 +1,5 @@
 import { keyLock, publish } from '../../platform/bus/outbox.ts'
-import { execute, row } from '../../platform/db.ts'
+import { execute, row, type Tx } from '../../platform/db.ts'
 import { fault } from '../../platform/fault.ts'
 import { invoiceUpdated } from '../../schemas/events/invoice.updated.ts'
 import { type MeteringDeps, SOURCE } from './deps.ts'
@@ -9,11 +9,17 @@ import { snapshotOf } from './snapshot.ts'
 
 /**
  * Rates every open invoice that got usage and announces its new state. Many reports make one rating: the work grows
- * with tenants that changed, not with events. Returns how many were rated.
+ * with tenants that changed, not with events. Of a tenant with prepaid credits the later open months follow: an earlier
+ * one leaves them more or less. Returns how many were to be rated.
  */
 export async function refreshStale(deps: MeteringDeps): Promise<number> {
   const stale = await deps.allTenants.query<{ tenant: string; period: string }>(
-    'select tenant, period from metering.invoices where stale order by tenant, period limit 500',
+    `with s as materialized (
+       select tenant, period from metering.invoices where stale order by tenant, period limit 500)
+     select tenant, period from s
+     union select i.tenant, i.period from s join metering.invoices i on i.tenant = s.tenant and i.period > s.period
+     where i.status = 'gathering' and exists (select 1 from metering.credits c where c.tenant = i.tenant and c.open)
+     order by tenant, period`,
   )
   for (const { tenant, period } of stale) await perTenant(deps, tenant, () => refreshOne(deps, tenant, period))
   if (stale.length > 0) deps.wake()
@@ -36,6 +42,7 @@ async function refreshOne({ allTenants, now, partnerSharePercent }: MeteringDeps
         tenant,
         period,
       ])
+      await markPaidAfter(tx, tenant, period)
       fault('refresh.after-rating')
       const event = invoiceUpdated.create(snapshotOf(tenant, period, 'gathering', live, at), {
         source: SOURCE,
@@ -49,3 +56,16 @@ async function refreshOne({ allTenants, now, partnerSharePercent }: MeteringDeps
   )
   fault('refresh.after-commit')
 }
+
+/** What a month takes of prepaid credits is not there for the open ones after it, which are in the order of all locks. */
+const markPaidAfter = (tx: Tx, tenant: string, period: string): Promise<number> =>
+  execute(
+    tx,
+    `update metering.invoices i set stale = true
+     from (select period from metering.invoices
+           where tenant = ? and period > ? and status = 'gathering' and not stale
+             and exists (select 1 from metering.credits where tenant = ? and open)
+           order by period for update) o
+     where i.tenant = ? and i.period = o.period`,
+    [tenant, period, tenant, tenant],
+  )

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type FakeStripe, startFakeStripe, stripeEvent } from '../support/fake-stripe.ts'
+import { type FakeStripe, startFakeStripe } from '../support/fake-stripe.ts'
+import { stripeEvent } from '../support/stripe-webhooks.ts'
 import type { Driving } from './drives.ts'
 import { expectedTotal, issue, tenantsWithUsage } from './invoices.ts'
 import type { Finding } from './oracle.ts'

@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -52,6 +52,16 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
   const itemsOf = (invoice: string) => of('invoiceitem').filter((item) => item.invoice === invoice)
   const amountOf = (invoice: string) => itemsOf(invoice).reduce((sum, { fields }) => sum + Number(fields.amount), 0)
 
+  const recordsOf = (invoice: string) => of('payment_record').filter((record) => record.invoice === invoice)
+  /** What is still to be paid: credits beyond that were put to the customer. */
+  function remainingOf({ id, status }: Made): number {
+    if (status === 'paid') return 0
+    const paid = recordsOf(id).reduce((sum, { fields }) => sum + Number(fields['amount_requested[value]']), 0)
+    const credited = of('credit_note').filter((note) => note.invoice === id)
+    const off = ({ fields }: Made) => Number(fields.amount) - Number(fields.credit_amount ?? 0)
+    return credited.reduce((rest, note) => rest - off(note), amountOf(id) - paid)
+  }
+
   function post(path: string, fields: Fields): Answer {
     const [, , kind, id, verb] = path.split('/') as [string, string, string, string?, string?]
     const missing = (name: string): Answer =>
@@ -77,8 +87,15 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
       const invoice = one(fields.invoice ?? '')
       if (invoice?.status !== 'open' && invoice?.status !== 'paid')
         return refusal(400, { type: 'invalid_request_error', param: 'invoice' })
-      if (invoice.status === 'paid' && fields.credit_amount !== fields.amount) return missing('credit_amount')
+      const over = Number(fields.amount) - remainingOf(invoice)
+      if (over > 0 && fields.credit_amount !== String(over)) return missing('credit_amount')
       return done(make('credit_note', 'cn', fields, { invoice: invoice.id }))
+    }
+    if (path === '/v1/payment_records/report_payment') {
+      if (!/^[1-9]\d*$/.test(fields['amount_requested[value]'] ?? '')) return missing('amount_requested')
+      if (fields.outcome !== 'guaranteed' || !fields['processor_details[custom][payment_reference]'])
+        return missing('processor_details')
+      return done(make('payment_record', 'pr', fields))
     }
     if (path === '/v1/billing/meter_events') {
       const { identifier = '', timestamp, 'payload[value]': value, 'payload[stripe_customer_id]': customer } = fields
@@ -98,6 +115,14 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
     }
     const invoice = kind === 'invoices' && id ? one(id) : undefined
     if (!invoice) return refusal(404, { type: 'invalid_request_error', code: 'resource_missing' })
+    if (verb === 'attach_payment') {
+      const record = one(fields.payment_record ?? '')
+      if (invoice.status !== 'open' || !record || record.invoice)
+        return refusal(400, { type: 'invalid_request_error', code: 'invoice_not_editable' })
+      record.invoice = invoice.id
+      if (remainingOf(invoice) <= 0) invoice.status = 'paid'
+      return done(invoice)
+    }
     if (verb === 'pay') {
       if (fields.paid_out_of_band !== 'true') return refusal(402, { type: 'card_error', code: 'card_declined' })
       if (invoice.status !== 'open' && invoice.status !== 'uncollectible')
@@ -124,7 +149,13 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
     if (path === '/v1/invoices') return listed(of('invoice').filter((i) => i.fields.customer === query.get('customer')))
     if (path === '/v1/invoiceitems') return listed(itemsOf(query.get('invoice') ?? ''))
     if (path === '/v1/credit_notes') return listed(of('credit_note').filter((n) => n.invoice === query.get('invoice')))
+    if (path === '/v1/payment_records') return listed(of('payment_record'))
+    if (path === '/v1/invoice_payments') {
+      const payments = recordsOf(query.get('invoice') ?? '').map(({ id }) => ({ payment: { payment_record: id } }))
+      return { status: 200, body: { object: 'list', data: payments, has_more: false, url: path } }
+    }
     const found = one(path.split('/')[3] ?? '')
+    if (found?.object === 'invoice') return done({ ...shown(found), amount_remaining: remainingOf(found) })
     return found ? done(found) : refusal(404, { type: 'invalid_request_error', code: 'resource_missing' })
   }
 
@@ -177,6 +208,11 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
     customers: () => of('customer'),
     invoices: () => of('invoice').map((each) => ({ ...each, amount: amountOf(each.id), items: itemsOf(each.id) })),
     creditNotes: () => of('credit_note'),
+    /** Amounts of payments by other means that were reported, and those of them that are attached to an invoice. */
+    parts: () => ({
+      reported: of('payment_record').map(({ fields }) => Number(fields['amount_requested[value]'])),
+      attached: of('payment_record').flatMap((one) => (one.invoice ? [one.invoice] : [])),
+    }),
     /** The next `times` calls that match go wrong. */
     misbehave(call: RegExp, how: Misbehaviour, times = 1) {
       script.push({ call, how, times })
@@ -229,30 +265,6 @@ export async function startFakeStripe(secretKey = 'sk_test_fake', now: () => Dat
       await new Promise((resolve) => server.close(resolve))
     },
   }
-}
-
-/** An event as Stripe posts it, signed with each of the secrets. */
-export function stripeEvent(
-  event: { id: string; type: string; object: object; at: Date },
-  secrets: readonly string[],
-  signedAt = event.at,
-): { body: string; signature: string } {
-  const created = Math.floor(event.at.getTime() / 1000)
-  const { id, type, object } = event
-  const body = JSON.stringify({ id, object: 'event', type, created, livemode: false, data: { object } })
-  const t = Math.floor(signedAt.getTime() / 1000)
-  const signed = secrets.map((secret) => `v1=${createHmac('sha256', secret).update(`${t}.${body}`).digest('hex')}`)
-  return { body, signature: [`t=${t}`, ...signed].join(',') }
-}
-
-/** The notice of such an event, as Stripe posts it. */
-export function stripeNotice(
-  { id, type, at }: { id: string; type: string; at: Date },
-  secret: string,
-): { body: string; signature: string } {
-  const body = JSON.stringify({ id, object: 'v2.core.event', type, created: at, livemode: false })
-  const t = Math.floor(at.getTime() / 1000)
-  return { body, signature: `t=${t},v1=${createHmac('sha256', secret).update(`${t}.${body}`).digest('hex')}` }
 }
 
 const shown = (thing: Made) => ({ ...thing.fields, ...thing, fields: undefined })

@@ -62,3 +62,20 @@ export async function markWalletChanged(tx: Tx, tenant: string): Promise<void> {
     [tenant, tenant],
   )
 }
+
+/**
+ * The same where the wallets are locked already, as invoices of a month are issued: whoever holds a month at this moment
+ * marks it itself, and may wait for the wallet.
+ */
+export async function markWalletsUsed(tx: Tx, tenants: readonly string[], period: string): Promise<void> {
+  if (tenants.length === 0) return
+  await execute(
+    tx,
+    `update metering.invoices i set stale = true
+     from (select tenant, period from metering.invoices
+           where tenant = any(?::text[]) and period <> ? and status = 'gathering' and not stale
+           for update skip locked) o
+     where i.tenant = o.tenant and i.period = o.period`,
+    [tenants, period],
+  )
+}

@@ -6,11 +6,11 @@ import { nextLink, page, pageRequest } from '../../../platform/http/page.ts'
 import { type Answer, type Call, jsonBody, type Route } from '../../../platform/http/route.ts'
 import { checked } from '../../../platform/http/validate.ts'
 import { closed, OrgId } from '../../../schemas/envelope.ts'
-import { HOUR_MS } from './aws-windows.ts'
 import { paymentError } from './errors.ts'
 import { financeRoute } from './finance-route.ts'
 import { ELSEWHERE_LOCK, stripeBills } from './map-stripe-meter.ts'
 import type { AwsDeps } from './send-aws-usage.ts'
+import { hourOf } from './whole-hours.ts'
 import { windowRoutes } from './window-list.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
@@ -42,11 +42,10 @@ const WINDOW_COLUMNS = `id, tenant, package, meter, product, license_arn, custom
 /** Finance says which usage AWS Marketplace bills, and sees what was sent there. */
 export function awsRoutes(deps: AwsDeps): Route[] {
   const mode = deps.meterUsage === null ? 'dry_run' : 'live'
-  const hourOf = (time: Date, round: (x: number) => number) => new Date(round(time.getTime() / HOUR_MS) * HOUR_MS)
 
   async function write(call: Call): Promise<Answer> {
     const { dimensions, ...body } = checked(ProductBody, jsonBody(call))
-    const since = hourOf(deps.now(), Math.floor)
+    const since = hourOf(deps.now())
     try {
       const store = async (tx: Tx) => {
         for (const [meter, dimension] of Object.entries(dimensions)) {

@@ -1,6 +1,6 @@
 import { type Decimal, SCALE } from '../../../platform/decimal.ts'
+import { HOUR_MS } from './whole-hours.ts'
 
-export const HOUR_MS = 3_600_000
 /** Usage is refused when it is this old. Older texts say 6 hours or 1; this is the API's own. */
 const OLDEST_MS = 24 * HOUR_MS
 /** After the end of a month its usage is taken until 06:00 UTC, however young it is. */

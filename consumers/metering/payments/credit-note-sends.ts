@@ -1,6 +1,6 @@
 import { type Db, execute, row } from '../../../platform/db.ts'
 import { STRIPE } from './deps.ts'
-import type { Outcome } from './tell-once.ts'
+import { OUTCOME, type Outcome, outcomeOf } from './tell-once.ts'
 
 export type NoteKey = { tenant: string; credit_note_id: string }
 export type Action = 'credit_note' | 'void'
@@ -80,11 +80,10 @@ export const endNote = (db: Db, send: NoteSend, outcome: Outcome, now: Date): Pr
   db.transaction((tx) =>
     execute(
       tx,
-      `update metering.credit_note_sends set state = ?, external_id = ?, last_error = ?, next_attempt_at = ?,
-         key_generation = key_generation + ?, updated_at = ?
+      `update metering.credit_note_sends set external_id = ?, ${OUTCOME}
        where tenant = ? and credit_note_id = ? and sink = ? and state = 'pending' and attempts = ?`,
       [
-        ...[outcome.state, outcome.externalId, outcome.code, outcome.nextAttemptAt, outcome.newKey ? 1 : 0, now],
+        ...[outcome.externalId, ...outcomeOf(outcome, now)],
         ...[send.tenant, send.credit_note_id, STRIPE, send.attempts],
       ],
     ),

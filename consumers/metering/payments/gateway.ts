@@ -18,7 +18,12 @@ export type PaymentGateway = {
   voidInvoice(invoice: string, key: string): Promise<void>
   /** An invoice that was paid by other means: nobody is asked for it any more. One that is paid already stays as it is. */
   markPaid(invoice: string, key: string): Promise<void>
-  /** Takes `amount` (the provider's units) off a final invoice; of a paid one it is put to the customer's credit. */
+  /** A part that was paid by other means: the rest is still asked for. An invoice that is paid already stays as it is. */
+  payPart(of: PartPayment, attempt: Attempt): Promise<void>
+  /**
+   * Takes `amount` (the provider's units) off a final invoice; what is more than is still to be paid of it is put to the
+   * customer's credit.
+   */
   creditNote(of: { invoice: string; amount: bigint; ref: string }, attempt: Attempt): Promise<string>
   /** `duplicate`: the provider has this identifier already, so the usage was delivered before. */
   sendMeterEvent(event: MeterEvent, key: string): Promise<'accepted' | 'duplicate'>
@@ -36,6 +41,15 @@ export type DraftInvoice = {
   currency: string
   /** 0: collect at once from what the customer has on file; otherwise send it to be paid within so many days. */
   daysUntilDue: number
+}
+/** `amount` in the provider's smallest units; `since`: nothing of it was told before that. */
+export type PartPayment = {
+  invoice: string
+  ref: string
+  amount: bigint
+  currency: string
+  paidAt: Date
+  since: Date
 }
 /** `amount` in the provider's smallest units; `ref` is unique within the invoice. */
 export type InvoiceItem = { ref: string; description: string; amount: bigint; currency: string }

@@ -1,5 +1,6 @@
 import { type Db, execute, row } from '../../../platform/db.ts'
-import { HOUR_MS, MARGIN_MS, OLDEST_MS } from './meter-windows.ts'
+import { MARGIN_MS, OLDEST_MS } from './meter-windows.ts'
+import { HOUR_MS } from './whole-hours.ts'
 
 export type WindowKey = { tenant: string; id: string; event_name: string }
 /** A window that is being tried; `attempts` counts this try. */

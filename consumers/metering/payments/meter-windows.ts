@@ -1,6 +1,6 @@
 import { type Decimal, SCALE } from '../../../platform/decimal.ts'
+import { HOUR_MS, hourOf } from './whole-hours.ts'
 
-export const HOUR_MS = 3_600_000
 /** Usage this old is refused by Stripe. */
 export const OLDEST_MS = 35 * 24 * HOUR_MS
 /** What is nearer to that is as good as too old: it has to get there. */
@@ -71,5 +71,5 @@ function wholeOf(available: Decimal): bigint {
 function timeOf(hour: Date, late: boolean, now: Date): Date {
   if (!late || !isTooOld(hour, now)) return hour
   const lastOfMonth = new Date(Date.UTC(hour.getUTCFullYear(), hour.getUTCMonth() + 1) - HOUR_MS)
-  return isTooOld(lastOfMonth, now) ? new Date(Math.floor(now.getTime() / HOUR_MS) * HOUR_MS) : lastOfMonth
+  return isTooOld(lastOfMonth, now) ? hourOf(now) : lastOfMonth
 }

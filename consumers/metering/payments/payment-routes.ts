@@ -24,7 +24,7 @@ type PaymentRow = {
   external_id: string | null
   rounding: string
   payment_state: string | null
-  /** How far telling of its payment by hand has come; null where there is nothing to tell. */
+  /** How far telling of its payments by hand has come, of several the one that is behind; null without any to tell. */
   paid_told: string | null
   paid_told_error: string | null
   created_at: Date
@@ -35,7 +35,10 @@ const COLUMNS = `s.tenant, s.invoice_id, i.number, i.period, s.sink, s.state, s.
 const TABLES = `metering.payment_sends s
   join metering.invoices i on i.tenant = s.tenant and i.id = s.invoice_id
   left join metering.payment_states p on p.tenant = s.tenant and p.invoice_id = s.invoice_id and p.sink = s.sink
-  left join metering.paid_sends d on d.tenant = s.tenant and d.invoice_id = s.invoice_id and d.sink = s.sink`
+  left join lateral (
+    select state, last_error from metering.paid_sends d
+    where d.tenant = s.tenant and d.invoice_id = s.invoice_id and d.sink = s.sink
+    order by state = 'failed' desc, state = 'pending' desc, payment_id is null desc limit 1) d on true`
 
 const FILTERS = {
   tenant: { column: 's.tenant', allowed: null },

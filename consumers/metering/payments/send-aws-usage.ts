@@ -13,8 +13,9 @@ import {
   unplannedProducts,
   type WindowOutcome,
 } from './aws-store.ts'
-import { batchesOf, HOUR_MS, timestampOf } from './aws-windows.ts'
+import { batchesOf, timestampOf } from './aws-windows.ts'
 import { retryDelayMs } from './retry-delay.ts'
+import { hourOf } from './whole-hours.ts'
 
 export type AwsDeps = {
   db: Db
@@ -37,7 +38,7 @@ const DUE_LIMIT = 500
 export async function sendAwsUsage(deps: AwsDeps): Promise<number> {
   const { allTenants, now, meterUsage } = deps
   if (!deps.leads()) return 0
-  const until = new Date(Math.floor((now().getTime() - SETTLE_MS) / HOUR_MS) * HOUR_MS)
+  const until = hourOf(new Date(now().getTime() - SETTLE_MS))
   for (const key of await unplannedProducts(allTenants, until)) {
     await planProduct(allTenants, key, { until, now: now(), dry: meterUsage === null })
     fault('payments.aws-after-plan')

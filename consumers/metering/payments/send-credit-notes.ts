@@ -1,8 +1,7 @@
-import { decimal, formatDecimal } from '../../../platform/decimal.ts'
 import { beginNote, dueNotes, endNote, type NoteSend, planNotes } from './credit-note-sends.ts'
 import type { PaymentDeps } from './deps.ts'
 import type { PaymentGateway } from './gateway.ts'
-import { stripeAmounts } from './stripe-amounts.ts'
+import { unitsAfter } from './stripe-amounts.ts'
 import { tellOnce } from './tell-once.ts'
 
 const AT_ONCE = 20
@@ -45,11 +44,6 @@ async function take(gateway: PaymentGateway, send: NoteSend): Promise<string | n
     await gateway.voidInvoice(invoice, key)
     return null
   }
-  return gateway.creditNote({ invoice, amount: unitsOf(send), ref }, { key, look: attempts > 1 })
-}
-
-/** Running sums are rounded to what can be collected, so that all notes of an invoice come to what it was there. */
-function unitsOf({ before, total, currency }: NoteSend): bigint {
-  const upTo = (amount: bigint) => stripeAmounts([formatDecimal(amount)], currency).units[0] as bigint
-  return upTo(decimal(before) + decimal(total)) - upTo(decimal(before))
+  const amount = unitsAfter(send.before, send.total, send.currency)
+  return gateway.creditNote({ invoice, amount, ref }, { key, look: attempts > 1 })
 }

@@ -6,9 +6,9 @@ import { GatewayError, type PaymentGateway } from './gateway.ts'
 import { identifierOf } from './meter-errors.ts'
 import { beginWindow, dueWindows, endWindow, giveUp, type WindowKey, type WindowSend } from './meter-sends.ts'
 import { finishPlan, planTenant, tenantsOf, unplannedMeters } from './meter-store.ts'
-import { HOUR_MS } from './meter-windows.ts'
 import { MOST_ATTEMPTS, retryDelayMs } from './retry-delay.ts'
 import { customerOf, rememberCustomer } from './sends.ts'
+import { hourOf } from './whole-hours.ts'
 
 /** How long an hour may still get usage before it is cut. Stripe closes a month an hour after its end. */
 const SETTLE_MS = 15 * 60_000
@@ -44,7 +44,7 @@ export async function sendMeterEvents(deps: PaymentDeps): Promise<number> {
 }
 
 async function planWindows({ allTenants, now, gateway, leads }: PaymentDeps): Promise<void> {
-  const until = new Date(Math.floor((now().getTime() - SETTLE_MS) / HOUR_MS) * HOUR_MS)
+  const until = hourOf(new Date(now().getTime() - SETTLE_MS))
   for (const meter of await unplannedMeters(allTenants, until)) {
     for (const tenant of await tenantsOf(allTenants, meter)) {
       if (!leads()) return

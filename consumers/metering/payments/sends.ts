@@ -1,5 +1,6 @@
 import { type Db, execute, row, rows } from '../../../platform/db.ts'
 import { STRIPE } from './deps.ts'
+import { OUTCOME, outcomeOf } from './tell-once.ts'
 
 export const STEPS = ['customer', 'invoice', 'items', 'finalize', 'done'] as const
 export type Step = (typeof STEPS)[number]
@@ -99,12 +100,7 @@ export type FailedStep = { code: string; state: 'pending' | 'failed'; nextAttemp
 /** Records why a step was not taken. */
 export async function failStep(db: Db, send: Send, failed: FailedStep, now: Date): Promise<void> {
   await db.transaction((tx) =>
-    execute(
-      tx,
-      `update metering.payment_sends set state = ?, last_error = ?, next_attempt_at = ?,
-         key_generation = key_generation + ?, updated_at = ? ${CAS}`,
-      [failed.state, failed.code, failed.nextAttemptAt, failed.newKey ? 1 : 0, now, ...casOf(send)],
-    ),
+    execute(tx, `update metering.payment_sends set ${OUTCOME} ${CAS}`, [...outcomeOf(failed, now), ...casOf(send)]),
   )
 }
 

@@ -40,3 +40,12 @@ export function stripeAmounts(amounts: readonly string[], currency: string): { u
   })
   return { units, rounding: formatDecimal(taken * grain - sum) }
 }
+
+/**
+ * One of several amounts in Stripe's units, `before` being the sum of those before it: running sums are rounded to what
+ * can be collected, so that all of them together come to what their sum is there.
+ */
+export function unitsAfter(before: string, amount: string, currency: string): bigint {
+  const { units } = stripeAmounts([before, amount], currency)
+  return units[1] as bigint
+}

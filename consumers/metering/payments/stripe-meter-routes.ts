@@ -15,7 +15,7 @@ import { meterErrorRoutes } from './meter-error-routes.ts'
 import { IDENTIFIER } from './meter-errors.ts'
 import { retryWindow } from './meter-sends.ts'
 import type { StripeMeter } from './meter-store.ts'
-import { HOUR_MS } from './meter-windows.ts'
+import { HOUR_MS, hourOf } from './whole-hours.ts'
 import { windowRoutes } from './window-list.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
@@ -41,7 +41,7 @@ export function stripeMeterRoutes(deps: PaymentDeps): Route[] {
       throw httpError('body_malformed', 'a tenant, a package, or both', {
         errors: [{ pointer: '/tenant', code: 'required', detail: 'a tenant, a package, or both' }],
       })
-    const since = asked === undefined ? hourOf(deps.now(), Math.floor) : sinceOf(asked, deps.now())
+    const since = asked === undefined ? hourOf(deps.now()) : sinceOf(asked, deps.now())
     try {
       const options = { since, given: asked !== undefined, now: deps.now() }
       return { status: 200, body: { mode, ...shown(await mapStripeMeter(deps.allTenants, usage, options)) } }
@@ -94,8 +94,6 @@ export function stripeMeterRoutes(deps: PaymentDeps): Route[] {
     ...meterErrorRoutes(deps),
   ]
 }
-
-const hourOf = (time: Date, round: (x: number) => number): Date => new Date(round(time.getTime() / HOUR_MS) * HOUR_MS)
 
 const shown = ({ id, tenant, package: name, meter, event_name, since, ends_at }: StripeMeter) => ({
   id,

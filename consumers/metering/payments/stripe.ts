@@ -6,6 +6,7 @@ import {
   type MeterErrors,
   type MeterEvent,
   type MeterNotice,
+  type PartPayment,
   type PaymentFact,
   type PaymentGateway,
 } from './gateway.ts'
@@ -47,11 +48,35 @@ export function openStripe(secretKey: string, base?: string, timeout = TIMEOUT_M
     if (look)
       for await (const one of stripe.creditNotes.list({ invoice: of.invoice, limit: 100 }))
         if (one.metadata?.[REF] === of.ref) return one.id
-    const { status } = await stripe.invoices.retrieve(of.invoice)
+    const { amount_remaining } = await stripe.invoices.retrieve(of.invoice)
     const amount = exactNumber(of.amount)
-    const credit = status === 'paid' ? { credit_amount: amount } : {}
+    const credit = amount > amount_remaining ? { credit_amount: amount - Math.max(0, amount_remaining) } : {}
     const parameters = { invoice: of.invoice, amount, ...credit, metadata: { [REF]: of.ref } }
     return (await stripe.creditNotes.create(parameters, { idempotencyKey: key })).id
+  }
+
+  /** A record of money that came by other means, attached to the invoice: two calls, either of which may be the last. */
+  async function payPart(of: PartPayment, key: string, look: boolean): Promise<void> {
+    if ((await stripe.invoices.retrieve(of.invoice)).status === 'paid') return
+    const known = look ? await recordOf(of) : null
+    if (known !== null && (await isAttached(of.invoice, known))) return
+    const payment_record =
+      known ?? (await stripe.paymentRecords.reportPayment(recordParameters(of), { idempotencyKey: key })).id
+    await stripe.invoices.attachPayment(of.invoice, { payment_record }, { idempotencyKey: `${key}/${payment_record}` })
+  }
+
+  async function recordOf({ ref, since }: PartPayment): Promise<string | null> {
+    // A second earlier: times there are whole seconds, and what is created in that of `since` is meant too.
+    const created_after = seconds(since) - 1
+    for await (const one of stripe.paymentRecords.list({ created_after, limit: 100 }))
+      if (one.metadata?.[REF] === ref) return one.id
+    return null
+  }
+
+  async function isAttached(invoice: string, record: string): Promise<boolean> {
+    for await (const { payment } of stripe.invoicePayments.list({ invoice, limit: 100 }))
+      if (payment.payment_record === record) return true
+    return false
   }
 
   return {
@@ -86,6 +111,7 @@ export function openStripe(secretKey: string, base?: string, timeout = TIMEOUT_M
         if ((await stripe.invoices.retrieve(invoice)).status === 'paid') return
         await stripe.invoices.pay(invoice, { paid_out_of_band: true }, { idempotencyKey: key })
       }),
+    payPart: (of, { key, look }) => asked(() => payPart(of, key, look)),
     creditNote: (of, { key, look }) => asked(() => creditNote(of, key, look)),
     sendMeterEvent: (event, key) =>
       asked(async () => {
@@ -194,10 +220,22 @@ const itemParameters = (invoice: string, customer: string, item: InvoiceItem): S
   metadata: { [REF]: item.ref },
 })
 
+const recordParameters = (of: PartPayment): Stripe.PaymentRecordReportPaymentParams => ({
+  amount_requested: { currency: of.currency.toLowerCase(), value: exactNumber(of.amount) },
+  initiated_at: seconds(of.paidAt),
+  outcome: 'guaranteed',
+  guaranteed: { guaranteed_at: seconds(of.paidAt) },
+  payment_method_details: { type: 'custom', custom: { display_name: 'Bank transfer' } },
+  processor_details: { type: 'custom', custom: { payment_reference: of.ref } },
+  metadata: { [REF]: of.ref },
+})
+
+const seconds = (at: Date): number => Math.floor(at.getTime() / 1000)
+
 const meterParameters = (event: MeterEvent): Stripe.Billing.MeterEventCreateParams => ({
   event_name: event.name,
   identifier: event.identifier,
-  timestamp: Math.floor(event.at.getTime() / 1000),
+  timestamp: seconds(event.at),
   payload: { stripe_customer_id: event.customer, value: event.value },
 })
 

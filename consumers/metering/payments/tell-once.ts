@@ -13,6 +13,17 @@ export type Outcome = {
   newKey: boolean
 }
 
+/** How the row of something that is told takes an outcome, and what goes in. */
+export const OUTCOME =
+  'state = ?, last_error = ?, next_attempt_at = ?, key_generation = key_generation + ?, updated_at = ?'
+export const outcomeOf = ({ state, code, nextAttemptAt, newKey }: Omit<Outcome, 'externalId'>, at: Date) => [
+  state,
+  code,
+  nextAttemptAt,
+  newKey ? 1 : 0,
+  at,
+]
+
 /**
  * Tries to tell who collects of one thing, whose try is counted already, and records what became of it. `names` goes to
  * the log. Never throws for what `tell` throws.

@@ -29,7 +29,7 @@ const HOURS_SHOWN = 100
 /**
  * A tenant's month from the log against its invoice, in the snapshot of the transaction: the log must be counted as far
  * as that snapshot goes. What issued invoices booked for the month is compared, on whichever of them it is, and as long
- * as late usage waits for the next one, what that will book too. Null: another plan is asked for that does not concern
+ * as late usage waits for the next one, what that will book too. With `as_of`, what is quarantined is as it was then. Null: another plan is asked for that does not concern
  * the tenant.
  */
 export async function compareTenant(
@@ -41,7 +41,7 @@ export async function compareTenant(
   const { period, as_of: asOf, other_plan: other } = rerating
   const plans = other ? [other.plan] : []
   const currency = await currencyOf(tx, tenant)
-  const usage = await loadPeriod(tx, tenant, period, { schema: RERATING_SCHEMA, plans })
+  const usage = await loadPeriod(tx, tenant, period, { schema: RERATING_SCHEMA, plans, asOf })
   if (other && !concerns(usage.subscriptions, currency, other)) return null
   const digits = currencyDigits(currency)
   const context = { tenant, digits, final: at >= periodBounds(period).end }
@@ -50,7 +50,7 @@ export async function compareTenant(
     tax: rated.taxes.reduce((sum, { amount }) => sum + amount, 0n),
   })
   const log = side(ratePeriod(underPlan(usage, other), context))
-  const counted = side(ratePeriod(await loadPeriod(tx, tenant, period), context))
+  const counted = side(ratePeriod(await loadPeriod(tx, tenant, period, { asOf }), context))
   const invoice = await invoiceOf(tx, tenant, period, asOf)
   const booked = invoice?.issued_at ? await bookedSide(tx, tenant, period, asOf) : null
   // With `as_of` the invoices of that time stand alone, without what was still to come.
@@ -72,11 +72,6 @@ export async function compareTenant(
     why.push({
       code: 'not_issued_by_then',
       detail: 'no invoice was issued by `as_of`; compared with what is counted now',
-    })
-  if (asOf && compared.differing > 0 && (await quarantinedLater(tx, tenant, period, asOf)))
-    why.push({
-      code: 'quarantine_changed_later',
-      detail: 'usage was quarantined or released after `as_of`; the log is rated as that stands now',
     })
   if (differing_hours > 0)
     why.push({ code: 'hours_differ', detail: `${differing_hours} stored hour(s) are not what the log says` })
@@ -125,18 +120,6 @@ const invoiceOf = (tx: Tx, tenant: string, period: string, asOf: Date | null) =>
 async function bookedSide(tx: Tx, tenant: string, period: string, asOf: Date | null): Promise<Side> {
   const { lines, taxes } = await loadBooked(tx, tenant, period, asOf)
   return { lines: [...lines.values()], tax: taxes.reduce((sum, { amount }) => sum + decimal(amount), 0n) }
-}
-
-/** Whether what is not billed of the month has changed since a time. */
-async function quarantinedLater(tx: Tx, tenant: string, period: string, asOf: Date): Promise<boolean> {
-  const found = await row(
-    tx,
-    `select 1 from metering.quarantines q
-     join metering.used_versions u on u.package = q.package and u.version = q.version
-     where u.tenant = ? and u.period = ? and (q.noted_at > ? or q.decided_at > ?) limit 1`,
-    [tenant, period, asOf, asOf],
-  )
-  return found !== undefined
 }
 
 /** Whether the log shows usage under dimensions, or single values and events, that are not stored. */

@@ -1,4 +1,7 @@
+import { setImmediate } from 'node:timers/promises'
 import { expect } from 'chai'
+import { markPeriods } from '../../../consumers/metering/count-report.ts'
+import { markWalletChanged } from '../../../consumers/metering/credits/wallet.ts'
 import { issuePeriod } from '../../../consumers/metering/issue.ts'
 import { markStale } from '../../../consumers/metering/open-invoices.ts'
 import { type Billing, openBilling, perUnit } from './fixture.ts'
@@ -46,5 +49,22 @@ describe('consumers/metering: open invoices', function () {
     expect(await mark(['2026-10'])).to.deep.equal([])
     expect(await mark(['2026-09', '2026-10', '2026-11'])).to.deep.equal(['2026-09', '2026-11'])
     expect(await mark(['2026-09', '2026-10', '2026-11'])).to.deep.equal(['2026-09', '2026-11'])
+  })
+
+  it('are held in one order by late usage and by a wallet that changes, so that neither waits in a circle', async () => {
+    // October is issued.
+    await mark(['2026-11', '2026-12', '2027-01'])
+    const { allTenants } = billing.deps
+    const blocked = async () => (await billing.owner('select 1 from pg_locks where not granted')).length > 0
+    const late = await allTenants.transaction(async (wallet) => {
+      await wallet.raw("select 1 from metering.invoices where tenant = 'acme' and period = '2026-11' for update")
+      const counting = allTenants.transaction((tx) =>
+        markPeriods(tx, 'acme', ['2026-10'], new Date('2027-01-05T00:00:00Z')),
+      )
+      while (!(await blocked())) await setImmediate()
+      await markWalletChanged(wallet, 'acme')
+      return { counting }
+    })
+    expect([...(await late.counting)]).to.deep.equal(['2026-10'])
   })
 })

@@ -12,6 +12,36 @@ describe('consumers/metering/credits: two open months', function () {
   })
   afterEach(() => credits.close())
 
+  /** What the last `invoice.updated` of each month said is due. */
+  const told = () =>
+    billing.owner<{ period: string; due: string }>(
+      `select distinct on (p) p as period, due from (
+         select xid, pos, convert_from(value, 'UTF8')::jsonb as v from platform.event_log
+         where headers->>'ce_type' = 'invoice.updated') e
+       cross join lateral (select v->>'period' as p, v->>'amount_due' as due) d order by p, xid desc, pos desc`,
+    )
+
+  it('are told again in one beat when an earlier one, or one that was issued, left other credits', async () => {
+    await credits.grant({ amount: '2' })
+    await credits.use('1')
+    billing.clock.set('2026-11-01T00:30:00Z')
+    const time = '2026-11-01T00:10:00Z'
+    await billing.report([{ id: 'nov', meter: 'runs', quantity: '3', time, package: 'restart-workers' }])
+    await billing.counted()
+    await billing.refresh()
+    const due = async () => (await told()).map((one) => one.due)
+    expect(await due()).to.deep.equal(['0.00', '0.40'])
+    await credits.use('1')
+    await billing.refresh()
+    expect(await due(), 'more in October').to.deep.equal(['0.00', '1.00'])
+    const open = () => billing.owner("select 1 from metering.invoices where period = '2026-11' and stale")
+    expect(await open()).to.deep.equal([])
+    await credits.issueOctober()
+    expect(await open(), 'October took credits for good').to.have.lengthOf(1)
+    await billing.refresh()
+    expect((await due())[1]).to.equal('1.00')
+  })
+
   it('pay the earlier first: the later one shows what that would leave', async () => {
     const { id } = await credits.grant({ amount: '2' })
     await credits.grant({ reference: 'scoped', amount: '9', applies_to: ['storage'] })
@@ -31,13 +61,7 @@ describe('consumers/metering/credits: two open months', function () {
     const november = ['0.60', [[id, '0.20']], '0.40']
     expect(await shown()).to.deep.equal([october, november])
     await billing.refresh()
-    const events = await billing.owner<{ period: string; due: string }>(
-      `select distinct on (p) p as period, due from (
-         select xid, pos, convert_from(value, 'UTF8')::jsonb as v from platform.event_log
-         where headers->>'ce_type' = 'invoice.updated') e
-       cross join lateral (select v->>'period' as p, v->>'amount_due' as due) d order by p, xid desc, pos desc`,
-    )
-    expect(events).to.deep.equal([
+    expect(await told()).to.deep.equal([
       { period: '2026-10', due: '0.00' },
       { period: '2026-11', due: '0.40' },
     ])

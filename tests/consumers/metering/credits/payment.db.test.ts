@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { sendCreditNotes } from '../../../../consumers/metering/payments/send-credit-notes.ts'
-import { stripeEvent } from '../../../support/fake-stripe.ts'
+import { stripeEvent } from '../../../support/stripe-webhooks.ts'
 import { openPayments, type Payments, SECRETS } from '../payments/fixture.ts'
 
 describe('consumers/metering/credits: what is sent for payment', function () {

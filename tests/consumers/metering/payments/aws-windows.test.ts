@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import {
   batchesOf,
   deadlineOf,
-  HOUR_MS,
   planWindows,
   timestampOf,
   type Window,
 } from '../../../../consumers/metering/payments/aws-windows.ts'
 import { shareElsewhere } from '../../../../consumers/metering/payments/billed-elsewhere.ts'
+import { HOUR_MS } from '../../../../consumers/metering/payments/whole-hours.ts'
 import { decimal, SCALE } from '../../../../platform/decimal.ts'
 import { holds } from '../../../support/property.ts'
 

@@ -50,6 +50,17 @@ export function gatewayContract(open: () => PaymentGateway): void {
     await gateway.voidInvoice(invoice, `${name}/void`)
   })
 
+  it('tells of a part that was paid by other means, also when it looks for it first', async () => {
+    const gateway = open()
+    const customer = await gateway.ensureCustomer({ tenant: name }, attempt('customer'))
+    const invoice = await gateway.ensureInvoice(draft(customer), attempt('invoice'))
+    await gateway.addItem(invoice, customer, item, `${name}/item`)
+    await gateway.finalizeInvoice(invoice, `${name}/finalize`)
+    const at = new Date('2026-11-03T10:00:00Z')
+    const part = { invoice, ref: name, amount: 50n, currency: 'USD', paidAt: at, since: at }
+    for (const look of [false, true]) await gateway.payPart(part, attempt('part', look))
+  })
+
   it('marks an invoice as paid by other means, also twice', async () => {
     const gateway = open()
     const customer = await gateway.ensureCustomer({ tenant: name }, attempt('customer'))

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { shareElsewhere } from '../../../../consumers/metering/payments/billed-elsewhere.ts'
-import { cutWindows, HOUR_MS, type MeterWindow } from '../../../../consumers/metering/payments/meter-windows.ts'
+import { cutWindows, type MeterWindow } from '../../../../consumers/metering/payments/meter-windows.ts'
+import { HOUR_MS } from '../../../../consumers/metering/payments/whole-hours.ts'
 import { decimal, SCALE } from '../../../../platform/decimal.ts'
 import { holds } from '../../../support/property.ts'
 

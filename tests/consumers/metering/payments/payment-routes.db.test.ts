@@ -4,8 +4,8 @@ import { paymentRoutes } from '../../../../consumers/metering/payments/payment-r
 import { paymentsCheck } from '../../../../consumers/metering/payments/payments-check.ts'
 import { paymentFailed } from '../../../../schemas/events/payment.failed.ts'
 import { paymentSucceeded } from '../../../../schemas/events/payment.succeeded.ts'
-import { stripeEvent } from '../../../support/fake-stripe.ts'
 import { startService } from '../../../support/service.ts'
+import { stripeEvent } from '../../../support/stripe-webhooks.ts'
 import type { Problem } from '../fixture.ts'
 import { openPayments, type Payments, SECRETS } from './fixture.ts'
 

@@ -35,7 +35,6 @@ describe('consumers/metering/payments: a bank transfer', function () {
   it('that settles a sent invoice is told, once, and is not announced again when Stripe says so', async () => {
     await payments.send()
     await pay('1.00', 'first')
-    expect(await tell()).to.equal(0)
     await pay('0.80', 'second')
     // Two at once may both ask; the key of the request makes it one payment.
     await Promise.all([tell(), tell()])
@@ -58,6 +57,45 @@ describe('consumers/metering/payments: a bank transfer', function () {
     )
     expect(cash?.sum).to.equal('1.80')
   })
+
+  it('of a part is told at once, so that only the rest is asked for; the last one settles it', async () => {
+    await payments.send()
+    await pay('1.00', 'first')
+    await Promise.all([tell(), tell()])
+    expect(await tell()).to.equal(0)
+    expect(payments.fake.parts()).to.deep.equal({ reported: [100], attached: [atStripe()?.id] })
+    expect(atStripe()).to.include({ status: 'open' })
+    await pay('0.50', 'second')
+    await tell()
+    await pay('0.30', 'third')
+    expect(await tell()).to.equal(1)
+    expect(payments.fake.parts().reported).to.deep.equal([100, 50])
+    expect(atStripe()).to.include({ status: 'paid' })
+  })
+
+  it('of a part, with a credit note over what is left: the rest of that is put to the customer', async () => {
+    await payments.send()
+    await pay('1.50')
+    await tell()
+    await act('credit-notes', { reason: 'a', amount: '0.50' })
+    await tell()
+    expect(payments.fake.creditNotes()[0]?.fields).to.include({ amount: '50', credit_amount: '20' })
+  })
+
+  for (const call of [/POST .*report_payment$/, /POST .*attach_payment$/])
+    for (const how of ['reset before', 'reset after', 'fail 500', 'fail 500 after'] as const)
+      it(`of a part, ${call} ${how}: one record on the invoice in the end`, async () => {
+        await payments.send()
+        await pay('1.00')
+        payments.fake.misbehave(call, how, 3)
+        for (let round = 0; round < 8; round++) {
+          await tell()
+          if (round % 2 === 0) payments.fake.forgetKeys()
+          payments.billing.clock.advance(3_600_000)
+        }
+        expect(payments.fake.parts()).to.deep.equal({ reported: [100], attached: [atStripe()?.id] })
+        expect(await told()).to.deep.equal([{ state: 'sent', last_error: null }])
+      })
 
   it('is told after the credit notes of its invoice, which would be given twice', async () => {
     await payments.send()

@@ -1,8 +1,9 @@
 import { expect } from 'chai'
 import { GatewayError } from '../../../../consumers/metering/payments/gateway.ts'
 import { openStripe, readStripeWebhook } from '../../../../consumers/metering/payments/stripe.ts'
-import { type FakeStripe, startFakeStripe, stripeEvent } from '../../../support/fake-stripe.ts'
+import { type FakeStripe, startFakeStripe } from '../../../support/fake-stripe.ts'
 import { rejected } from '../../../support/rejected.ts'
+import { stripeEvent } from '../../../support/stripe-webhooks.ts'
 import { gatewayContract } from './gateway.contract.ts'
 
 describe('consumers/metering/payments: stripe', () => {

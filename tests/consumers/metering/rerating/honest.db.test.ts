@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { Plan } from '../../../../consumers/metering/rating/plan.ts'
 import { perUnit } from '../fixture.ts'
 import { openQuarantine, PACKAGE, type QuarantineWorld } from '../quarantine/fixture.ts'
 import { type Compared, replay } from './replays.ts'
@@ -73,12 +74,47 @@ describe('consumers/metering: replay of an honest month', function () {
     await world.decideOn('1.1.0', 'write_off')
     await issue('2026-12-01T01:00:00Z')
     expect(await honest()).to.deep.equal(['6.00'])
-    const then = await replay(world.billing, { period: '2026-10', tenant: 'acme', as_of: '2026-11-01T02:00:00Z' })
-    const [acme] = then.tenants as [Compared]
-    expect([acme.totals.difference, acme.why.map(({ code }) => code)]).to.deep.equal([
-      '-3.60',
-      ['quarantine_changed_later'],
-    ])
+    expect(await honest('2026-10', { as_of: '2026-11-01T02:00:00Z' }), 'as it was issued').to.deep.equal(['9.60'])
+  })
+
+  it('as of a time when usage was quarantined that was released later', async () => {
+    await world.rejected('1.0.0')
+    await world.rejected('1.1.0')
+    await issue('2026-11-01T01:00:00Z')
+    const then = { as_of: '2026-11-01T02:00:00Z' }
+    expect(await honest()).to.deep.equal(['2.40'])
+    world.billing.clock.set('2026-11-03T00:00:00Z')
+    await world.decideOn('1.0.0', 'release')
+    expect(await honest()).to.deep.equal(['6.00', 'late_usage_pending'])
+    expect(await honest('2026-10', then)).to.deep.equal(['2.40'])
+    await issue('2026-12-01T01:00:00Z')
+    world.billing.clock.set('2026-12-03T00:00:00Z')
+    await world.decideOn('1.1.0', 'release')
+    expect(await honest('2026-10', then)).to.deep.equal(['2.40'])
+    expect(await honest('2026-10', { as_of: '2026-12-01T02:00:00Z' })).to.deep.equal(['6.00'])
+    expect(await honest()).to.deep.equal(['9.60', 'late_usage_pending'])
+  })
+
+  it('as of a time, with a level that is held, values that are counted once and single events', async () => {
+    const charges: Plan['charges'] = [
+      { id: 'held', model: 'per_unit', meter: 'runs', unit_amount: '1', aggregation: 'weighted_sum' },
+      { id: 'values', model: 'per_unit', meter: 'runs', unit_amount: '1', aggregation: 'unique' },
+      { id: 'most', model: 'per_unit', meter: 'runs', unit_amount: '1', aggregation: 'max' },
+      { id: 'fee', model: 'percentage', meter: 'runs', rate_percent: '1', fixed_amount: '0.10', free_events: 1 },
+    ]
+    await world.billing.sell(PACKAGE, { name: 'all', currency: 'USD', charges }, ['globex'])
+    await world.use('1.0.0', '10', '2026-10-05T09:00:00Z', 'globex')
+    await world.use('1.1.0', '6', '2026-10-05T09:00:00Z', 'globex')
+    const [before] = await honest('2026-10', { tenant: 'globex' })
+    await issue('2026-11-01T01:00:00Z')
+    world.billing.clock.set('2026-11-03T00:00:00Z')
+    await world.rejected('1.1.0')
+    await world.use('1.0.0', '1', '2026-11-02T09:00:00Z', 'globex')
+    const [after] = await honest('2026-10', { tenant: 'globex' })
+    expect(after).to.not.equal(before)
+    await issue('2026-12-01T01:00:00Z')
+    expect(await honest('2026-10', { tenant: 'globex', as_of: '2026-11-01T02:00:00Z' })).to.deep.equal([before])
+    expect(await honest('2026-10', { tenant: 'globex' })).to.deep.equal([after])
   })
 
   it('with prepaid credits, a credit note that gives some back, and a void', async () => {

@@ -1,4 +1,5 @@
-import { type Manifest, manifestsInText } from './manifests.ts'
+import { parseDocument } from '../../platform/document.ts'
+import { isFields, type Manifest, manifestsInText } from './manifests.ts'
 import type { Command, Pipeline } from './shell.ts'
 import { invocation } from './shell-commands.ts'
 import { staticOutput } from './shell-decoding.ts'
@@ -15,7 +16,7 @@ export function appliedTexts(pipelines: readonly Pipeline[]): string[] {
         ? (ownText(command) ?? staticOutput(pipeline.slice(0, index))?.text)
         : writesManifest(command)
           ? ownText(command)
-          : null
+          : overriddenPod(command)
       if (text == null || text.length > MOST_TEXT || !/\bkind\b/.test(text) || !/\bapiVersion\b/.test(text)) continue
       found.push(text)
       if (found.length === MOST_TEXTS) return found
@@ -45,3 +46,16 @@ const writesManifest = (command: Command): boolean =>
   [...command.redirects.map(({ target }) => target), ...command.words].some(({ text }) =>
     /\.(?:ya?ml|json)$/.test(text),
   )
+
+/** `kubectl run a --overrides='{...}'`: a pod of its own, whatever the other options say. */
+function overriddenPod(command: Command): string | null {
+  const { name, args } = invocation(command)
+  if (name !== 'kubectl' && name !== 'oc') return null
+  const words = args.map(({ text }) => text)
+  const given =
+    words.find((text) => text.startsWith('--overrides='))?.slice('--overrides='.length) ??
+    words[words.indexOf('--overrides') + 1]
+  if (!words.includes('run') || given?.startsWith('{') !== true) return null
+  const parsed = parseDocument(Buffer.from(given.slice(0, MOST_TEXT)), {})
+  return parsed.ok && isFields(parsed.value) ? JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...parsed.value }) : null
+}

@@ -26,7 +26,20 @@ export function handedTexts(name: string, args: readonly Word[]): string[] {
     const end = texts.indexOf(':::')
     return first === -1 ? [] : [texts.slice(first, end === -1 ? undefined : end).join(' ')]
   }
+  if (name === 'find') return executedBy(texts)
   if (name === 'tmux' && /^(?:new|new-session|neww|new-window|send|send-keys)$/.test(texts[0] ?? ''))
     return texts.slice(1).filter((text) => /\s/.test(text))
   return []
+}
+
+/** What `find` runs on what it finds, as if it ran on where it looks; shells in it are seen by themselves. */
+function executedBy(texts: readonly string[]): string[] {
+  const at = texts.findIndex((text) => /^-(?:exec|execdir|ok)$/.test(text)) + 1
+  if (at === 0) return []
+  const end = texts.findIndex((text, index) => index > at && (text === ';' || text === '+'))
+  const where = texts[0]?.startsWith('-') === false ? texts[0] : '.'
+  const run = texts.slice(at, end === -1 ? undefined : end)
+  return run.some((text) => /["'`$();|&<>\s]/.test(text))
+    ? []
+    : [run.map((text) => (text === '{}' ? where : text)).join(' ')]
 }

@@ -18,7 +18,16 @@ const DOWNLOADERS = new Set([
 /** True for a command that fetches something from an address. */
 export const isDownload = (command: Command): boolean => DOWNLOADERS.has(invocation(command).name)
 
-export const hasDownload = (script: Script): boolean => script.some((pipeline) => pipeline.some(isDownload))
+/** True when a script prints what it fetches, by itself or by `printf "$(curl ...)"`. */
+export const hasDownload = (script: Script): boolean =>
+  script.some((pipeline) =>
+    pipeline.some(
+      (command) =>
+        isDownload(command) ||
+        (/^(?:echo|printf|cat)$/.test(invocation(command).name) &&
+          command.words.some(({ substitutions }) => substitutions.some(hasDownload))),
+    ),
+  )
 
 /** True when a command runs what it reads from standard input: `sh`, `bash -s`, `python3 -`. */
 export function runsStandardInput(command: Command): boolean {

@@ -23,7 +23,9 @@ export function senderOf(command: Command): Sender | null {
     return { host: socket.target.text.split('/')[3] ?? null, reads: args, stdin: true, dns: false }
   if (name === 'curl' || name === 'wget' || name === 'http' || name === 'xh') return httpSender(args)
   if (/^(?:nc|ncat|netcat|telnet|socat)$/.test(name)) return plainSender(command, args)
-  if (/^(?:scp|rsync|sftp|lftp|ftp|rclone)$/.test(name)) return copySender(args)
+  if (name === 'rclone') return remoteSender(args)
+  if (name === 'gh') return gistSender(args)
+  if (/^(?:scp|rsync|sftp|lftp|ftp)$/.test(name)) return copySender(args)
   if (/^(?:aws|gsutil|gcloud|s3cmd|mc|az)$/.test(name)) return storeSender(args)
   if (/^(?:dig|nslookup|host|drill)$/.test(name)) return dnsSender(args)
   if (name === 'ping') {
@@ -101,6 +103,21 @@ function storeSender(args: readonly Word[]): Sender | null {
   const reads = named > 0 ? args.slice(named, named + 1) : plain.slice(0, Math.max(into, 0))
   const stdin = into >= 0 && args.some(({ text }) => text === '-')
   return reads.length === 0 && !stdin ? null : { host: null, reads, stdin, dns: false, store: true }
+}
+
+/** `rclone copy file remote:path`: the remote is a name of its configuration. */
+function remoteSender(args: readonly Word[]): Sender | null {
+  const plain = args.filter(({ text }) => !text.startsWith('-'))
+  const sends =
+    /^(?:copy|copyto|move|moveto|sync|rcat)$/.test(plain[0]?.text ?? '') && /:/.test(plain.at(-1)?.text ?? '')
+  if (!sends) return null
+  return { host: null, reads: plain.slice(1, -1), stdin: plain[0]?.text === 'rcat', dns: false, store: true }
+}
+
+function gistSender(args: readonly Word[]): Sender | null {
+  const [what, verb, ...rest] = args.filter(({ text }) => !text.startsWith('-') || text === '-')
+  if (what?.text !== 'gist' || verb?.text !== 'create') return null
+  return { host: 'gist.github.com', reads: rest, stdin: rest.length === 0 || rest[0]?.text === '-', dns: false }
 }
 
 function dnsSender(args: readonly Word[]): Sender | null {

@@ -30,7 +30,9 @@ export function sourceOf(command: Command, taint: Taint, here: Place): Trace | n
     return read(`the output of ${name}`)
   if (/^(?:echo|printf)$/.test(name) && args.some((word) => secretVariable(word.text) !== null))
     return read('a secret variable')
-  if (USES_ITS_OWN.test(name)) return null
+  // `openssl base64 -in key` prints what it is given; its other commands use a key as theirs.
+  const encodes = name === 'openssl' && /^(?:base64|enc)\b/.test(line)
+  if (USES_ITS_OWN.test(name) && !encodes) return null
   for (const { text } of [...args, ...inputsOf(command)]) {
     const found = sourceInText(text, taint, here)
     if (found !== null) return found

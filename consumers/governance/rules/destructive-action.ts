@@ -6,6 +6,9 @@ import type { Rule } from './rule.ts'
 const DISK = /^\/dev\/(?:sd|nvme|hd|vd|xvd|disk|mapper|md|mmcblk|loop)\w*/
 const SYSTEM =
   /^(?:\/(?:\*|(?:etc|usr|var|boot|home|lib|lib64|bin|sbin|root|opt|srv|sys|proc|dev|mnt|media|data)(?:\/\*?)?)?|~\/?\*?|\$HOME\/?\*?|\$\{HOME\}\/?\*?|\/\.\*|[A-Z]:\\?\*?)$/
+// Where databases, queues and clusters keep what they hold, and backups.
+const DATA =
+  /^(?:\/var\/lib\/(?:postgresql|pgsql|mysql|mariadb|mongo(?:db)?|redis|etcd|rabbitmq|kafka|elasticsearch|opensearch|cassandra|clickhouse|influxdb|prometheus|docker|containerd|kubelet)|\/var\/backups?|\/backups?)(?:\/|$)/
 const SQL = /\bDROP\s+(?:DATABASE|SCHEMA)\s+(?!IF\s+EXISTS\s+(?:test|tmp))/i
 const CODE: readonly CodePattern[] = [
   {
@@ -36,11 +39,11 @@ const CODE: readonly CodePattern[] = [
 /** WPK-P3-007: data or a machine are destroyed. */
 export const destructiveAction: Rule = {
   id: 'WPK-P3-007',
-  version: 1,
+  version: 2,
   name: 'destructive action',
   severity: 'critical',
   about:
-    'Deleting system or home directories, writing to or formatting disks, dropping databases, deleting namespaces or everything in a cluster, destroying infrastructure without a question, turning the machine off. A directory of the build, one named object and temporary files are silent.',
+    'Deleting system or home directories, or what databases, clusters and backups keep, writing to or formatting disks, dropping databases, deleting namespaces or everything in a cluster, destroying infrastructure without a question, turning the machine off. A directory of the build, one named object and temporary files are silent.',
   remediation: 'Name the one thing that goes, and ask for approval.',
   hygiene: false,
   check: (view) => [...inCommands(view, judge), ...inCode(view, CODE), ...inFields(view, ofField)],
@@ -55,6 +58,12 @@ function judge({ name, args, line, command, fact }: Call) {
     if (args.some((text) => /^\$\{?\w+\}?\/\*?$/.test(text) && !/:\?|HOME|TMP|TEMP|WORK|BUILD|DIR|PATH/i.test(text)))
       return sign('a variable that may be empty is deleted from the root', 'medium', 'low')
   }
+  const deletes =
+    (name === 'rm' && args.some((text) => /^-[a-zA-Z]*[rR]|^--recursive/.test(text))) ||
+    name === 'shred' ||
+    (name === 'find' && args.includes('-delete') && !/ -m(?:time|min) /.test(line))
+  if (deletes && args.some((text) => DATA.test(text)))
+    return sign('what a database or a cluster keeps is deleted', 'high', 'medium')
   if (name === 'find' && /^\/(?:\s|$)|^~/.test(args[0] ?? '') && /-delete\b|-exec rm/.test(line) && args[0] === '/')
     return sign('files of the whole machine are deleted', 'critical', 'medium')
   if (name === 'dd' && args.some((text) => text.startsWith('of=') && DISK.test(text.slice(3))))

@@ -10,6 +10,9 @@ import { type Marketplace, openMarketplace } from '../../producers/marketplace/f
 import { eventually } from '../../support/eventually.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
+// As many parts as are read at all, each of them decoded and read again: three times the limit below.
+const SLOW = 'echo Y3VybCBhCg== | base64 -d | sh | tee b > c;'.repeat(1_200)
+
 describe('a submitted package that cannot be judged within its limits', () => {
   let market: Marketplace
   let analyzer: Analyzer
@@ -47,7 +50,7 @@ describe('a submitted package that cannot be judged within its limits', () => {
 
   it('is held with the reason before a person, is no dead letter, and the others are judged as ever', async function () {
     this.timeout(60_000)
-    const slow = await market.upload({ name: 'slow', mode: 'manual', command: 'a|'.repeat(40_000) })
+    const slow = await market.upload({ name: 'slow', mode: 'manual', command: SLOW })
     const others = []
     for (const name of ['one', 'two', 'three']) others.push(await market.upload({ name, mode: 'manual' }))
     for (const { id } of [slow, ...others])

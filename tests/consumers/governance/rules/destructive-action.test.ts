@@ -4,6 +4,10 @@ import { node, python, ruleCases } from './cases.ts'
 
 ruleCases(destructiveAction, {
   finds: [
+    'find /var/lib/postgresql -type f -exec shred -u {} +',
+    'rm -rf /var/lib/mysql/shop',
+    'find /var/backups -type f -delete',
+
     'rm -rf / --no-preserve-root',
     'sudo rm -rf /etc',
     'dd if=/dev/zero of=/dev/sda bs=1M',
@@ -16,6 +20,10 @@ ruleCases(destructiveAction, {
     node('fs.rmSync(os.homedir(), { recursive: true })'),
   ],
   leaves: [
+    'find ./build -type f -exec rm {} +',
+    'rm -rf /var/lib/apt/lists/*',
+    'find /var/backups -type f -mtime +30 -delete',
+
     'rm -rf ./build',
     'rm -rf /tmp/work',
     'kubectl delete pod web-0',

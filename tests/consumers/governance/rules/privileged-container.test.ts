@@ -66,6 +66,8 @@ describe('WPK-P3-010 privileged container', () => {
 
 ruleCases(privilegedContainer, {
   finds: [
+    `kubectl run dbg --image=alpine:3.20 --overrides='{"spec":{"containers":[{"name":"d","securityContext":{"privileged":true}}]}}'`,
+
     pod({}, { securityContext: { privileged: true } }),
     'podman run -d --cap-add=SYS_ADMIN --name agent registry.example.net/agent:2',
     manifest({
@@ -82,6 +84,8 @@ ruleCases(privilegedContainer, {
     pod({}, { securityContext: { capabilities: { add: ['NET_ADMIN', 'SYS_PTRACE'] } } }),
   ],
   leaves: [
+    `kubectl run dbg --image=alpine:3.20 --overrides='{"spec":{"containers":[{"name":"d","securityContext":{"privileged":false}}]}}'`,
+
     pod({ securityContext: { runAsNonRoot: true } }, { securityContext: { privileged: false } }),
     'podman run -d --cap-drop=ALL --cap-add=NET_BIND_SERVICE --name agent registry.example.net/agent:2',
     manifest({ kind: 'ConfigMap', data: { 'note.txt': 'privileged: true is not allowed here' } }),

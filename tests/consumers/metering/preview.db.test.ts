@@ -204,6 +204,7 @@ describe('consumers/metering: preview', () => {
           sent.push(...records.map(({ package: _package, ...one }) => one))
           const month = { from: '2026-11-01T00:00:00Z', to: '2026-12-01T00:00:00Z' }
           const rehearsed = await preview({ plan: { ...all, minimum_commitment: '0' }, usage: sent, period: month })
+          expect(rehearsed.status, JSON.stringify(rehearsed.body).slice(0, 500)).to.equal(200)
           const invoice = await billing.invoice('acme', '2026-11')
           const shown = invoice.lines.filter((line) => line.package === 'two')
           const text = ({ quantity, amount, dimensions }: Bill['lines'][number]) =>

@@ -127,7 +127,8 @@ export async function markPeriods(tx: Tx, tenant: string, periods: readonly stri
   const open = await markStale(tx, tenant, periods, { ifIssued: periodOf(now) })
   const late = periods.filter((one) => !open.includes(one))
   if (late.length === 0) return new Set()
-  await markBillingLate(tx, tenant, late, now, periods[0] as string)
+  // All that bills what is late is held and there: holding again what was made since would be out of order.
+  await markAfter(tx, tenant, late[0] as string)
   await execute(
     tx,
     'insert into metering.late_periods (tenant, period) select ?, p from unnest(?::text[]) p on conflict do nothing',
@@ -138,16 +139,10 @@ export async function markPeriods(tx: Tx, tenant: string, periods: readonly stri
 
 /**
  * Whichever open month bills what is late is to be rated again. Before the late months are noted: an invoice that is
- * being issued holds its row, and takes the notes it has billed away with it. Holds the open months from `first` on.
+ * being issued holds its row, and takes the notes it has billed away with it. Holds all open months.
  */
-export async function markBillingLate(
-  tx: Tx,
-  tenant: string,
-  late: readonly string[],
-  now: Date,
-  first: string,
-): Promise<void> {
-  await markStale(tx, tenant, [periodOf(now)], { first })
+export async function markBillingLate(tx: Tx, tenant: string, late: readonly string[], now: Date): Promise<void> {
+  await markStale(tx, tenant, [periodOf(now)], { first: '' })
   const [earliest] = [...late].sort()
   if (earliest !== undefined) await markAfter(tx, tenant, earliest)
 }

@@ -19,6 +19,8 @@ import { rehearse } from './rating/rehearse.ts'
 import type { PeriodUsage, PlanVersion, Subscription } from './rating/usage.ts'
 
 const MAX_PREVIEW_BYTES = 4_000_000
+/** Ten thousand records, each with all its members and a dozen dimensions. */
+const MAX_PREVIEW_VALUES = 200_000
 const MAX_TENANTS = 1_000
 
 type RealUsage = { tenant?: string; partner?: string; period: string }
@@ -26,7 +28,7 @@ type RealUsage = { tenant?: string; partner?: string; period: string }
 /** POST /billing/preview: what a plan would bill, for usage that is sent or for what tenants really used. */
 export function previewRoute(deps: MeteringDeps): Route {
   async function handle(call: Call): Promise<Answer> {
-    const body = checked(PreviewBody, jsonBody(call, { maxBytes: MAX_PREVIEW_BYTES }))
+    const body = checked(PreviewBody, jsonBody(call, { maxBytes: MAX_PREVIEW_BYTES, maxNodes: MAX_PREVIEW_VALUES }))
     const { read, faults } = readPreview(body)
     if (faults.length > 0) throw invalid(...faults)
     if (!Array.isArray(body.usage)) return { status: 200, body: await compare(call, read, body.usage) }

@@ -86,13 +86,17 @@ export function requireActive({ suspended }: Principal, method: Route['method'])
 /** The JSON of a call's body. `anyType` accepts what curl sends when no type is named. */
 export function jsonBody(
   call: { bytes: Uint8Array; contentType: string },
-  options: { anyType?: boolean; anyText?: boolean; maxBytes?: number } = {},
+  options: { anyType?: boolean; anyText?: boolean; maxBytes?: number; maxNodes?: number } = {},
 ): unknown {
   const type = call.contentType.split(';')[0]?.trim().toLowerCase() ?? ''
   if (!options.anyType && type !== 'application/json' && !/^application\/[\w.-]+\+json$/.test(type))
     throw httpError('unsupported_media_type', 'send `Content-Type: application/json`')
-  const { maxBytes, anyText = false } = options
-  const parsed = parseJson(call.bytes, { anyText, ...(maxBytes === undefined ? {} : { maxBytes }) })
+  const { maxBytes, maxNodes, anyText = false } = options
+  const parsed = parseJson(call.bytes, {
+    anyText,
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(maxNodes === undefined ? {} : { maxNodes }),
+  })
   if (parsed.ok) return parsed.value
   const { pointer, code, detail } = parsed
   throw httpError('body_malformed', detail, { errors: [{ pointer, code, detail }] })

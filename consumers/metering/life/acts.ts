@@ -80,8 +80,7 @@ async function knownVoid(tx: Tx, invoice: LifeRow, rebill: boolean): Promise<Cre
 async function billAnew(tx: Tx, { tenant, id, period }: LifeRow, at: Date): Promise<void> {
   const { lines, taxes } = await frozenInvoice(tx, tenant, id)
   const months = [...new Set([...lines.map((line) => line.period), ...taxes.map((tax) => tax.period ?? period)])]
-  // All open months: giving back to prepaid credits needs them.
-  await markBillingLate(tx, tenant, months, at, '')
+  await markBillingLate(tx, tenant, months, at)
   await execute(
     tx,
     'insert into metering.late_periods (tenant, period) select ?, p from unnest(?::text[]) p on conflict do nothing',

@@ -146,6 +146,22 @@ describe('consumers/metering: preview', () => {
     })
   })
 
+  it('takes ten thousand records with dimensions, and not one more', async () => {
+    const usage = Array.from({ length: 10_000 }, (_, n) => ({
+      ...{
+        id: `r-${n}`,
+        meter: 'runs',
+        quantity: '1',
+        time: '2026-11-03T10:00:00Z',
+        received_at: '2026-11-03T10:00:00Z',
+      },
+      dimensions: { region: 'east', host: `h${n % 10}` },
+    }))
+    const { status, body } = await preview({ plan: plan([perUnit]), usage })
+    expect([status, body.total]).to.deep.equal([200, '5000.00'])
+    expect((await preview({ plan: plan([perUnit]), usage: [...usage, usage[0]] })).status).to.equal(400)
+  })
+
   describe('and the invoice of the same usage', () => {
     it('agree for every aggregation, group, filter and price of single events', async () => {
       const charges: Charge[] = [
@@ -204,6 +220,7 @@ describe('consumers/metering: preview', () => {
           sent.push(...records.map(({ package: _package, ...one }) => one))
           const month = { from: '2026-11-01T00:00:00Z', to: '2026-12-01T00:00:00Z' }
           const rehearsed = await preview({ plan: { ...all, minimum_commitment: '0' }, usage: sent, period: month })
+          expect(rehearsed.status, JSON.stringify(rehearsed.body).slice(0, 500)).to.equal(200)
           const invoice = await billing.invoice('acme', '2026-11')
           const shown = invoice.lines.filter((line) => line.package === 'two')
           const text = ({ quantity, amount, dimensions }: Bill['lines'][number]) =>

@@ -15,7 +15,7 @@ import { actorOf, holderOf, requireOpen } from './reviewable.ts'
 
 const LEASE_MS = 15 * 60_000
 const HandOverBody = closed({
-  to: Type.String({ maxLength: 512, pattern: '^[\\x21-\\x7e]+$' }),
+  to: Type.String({ description: 'the name of a reviewer', maxLength: 512, pattern: '^[\\x21-\\x7e]+$' }),
   reason: Type.Optional(saidText(4_000)),
 })
 type Step = (tx: Tx, version: VersionRow, call: Call, now: Date) => Promise<{ by: string | null; until: Date | null }>

@@ -29,6 +29,8 @@ export function problemOf(error: AppError, instance: string, requestId: string):
 
 /** SQLSTATEs for text that JSON may carry and PostgreSQL's `text` and `jsonb` may not. */
 const UNSTORABLE = ['22021', '22P02', '22P05']
+/** Of transactions that wait for each other the database ends one, and nothing of that one is left. */
+const ENDED_FOR_ANOTHER = ['40P01', '40001']
 
 /** Any thrown value as an error that can be answered. */
 export function answerable(error: unknown): AppError {
@@ -42,6 +44,11 @@ export function answerable(error: unknown): AppError {
   if (error instanceof URIError) return httpError('parameter_invalid', 'the address is not valid percent-encoding')
   if (UNSTORABLE.includes(sqlState(error) ?? ''))
     return httpError('parameter_invalid', 'a text holds U+0000 or half a surrogate pair, which cannot be stored')
+  if (ENDED_FOR_ANOTHER.includes(sqlState(error) ?? ''))
+    return httpError('unavailable', 'another change came in between and nothing was done; try again', {
+      headers: { 'retry-after': '1' },
+      cause: error,
+    })
   if (isConnectionFailure(error))
     return httpError('unavailable', 'the database cannot be reached; try again', {
       headers: { 'retry-after': '1' },

@@ -101,6 +101,15 @@ const routes: Route[] = [
       throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
     },
   },
+  {
+    method: 'POST',
+    path: '/in-a-circle',
+    summary: '',
+    access: everyone,
+    handle: async () => {
+      throw Object.assign(new Error('deadlock detected'), { code: '40P01' })
+    },
+  },
 ]
 
 /** A service with a call of every kind: who may, what it takes, how it fails. `ready` says what /health should. */

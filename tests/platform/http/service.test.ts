@@ -136,6 +136,12 @@ describe('platform/http/service', () => {
       await problem(response, 503, 'unavailable')
       expect(response.headers.get('retry-after')).to.equal('1')
     })
+
+    it('503 with Retry-After when the database ended its transaction for the sake of another', async () => {
+      const response = await fetch(`${url}/in-a-circle`, { method: 'POST' })
+      await problem(response, 503, 'unavailable')
+      expect(response.headers.get('retry-after')).to.equal('1')
+    })
   })
 
   describe('callers', () => {

@@ -30,12 +30,13 @@ async function stricterModel(): Promise<URL> {
   const at = bytes.indexOf('intercepts') + 'intercepts'.length
   // Two floats, each behind its tag: of the harmless and of the risky class.
   expect([bytes[at], bytes[at + 5]]).to.deep.equal([0x3d, 0x3d])
-  bytes.writeFloatLE(0.1, at + 1)
-  bytes.writeFloatLE(-0.1, at + 6)
+  const intercept = 4
+  bytes.writeFloatLE(-intercept, at + 1)
+  bytes.writeFloatLE(intercept, at + 6)
   const card = JSON.parse(await readFile(new URL('model.json', shipped), 'utf8'))
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   await writeFile(join(folder, 'model.onnx'), bytes)
-  await writeFile(join(folder, 'model.json'), JSON.stringify({ ...card, version: '9.0.0', sha256 }))
+  await writeFile(join(folder, 'model.json'), JSON.stringify({ ...card, version: '9.0.0', sha256, intercept }))
   return pathToFileURL(`${folder}/`)
 }
 

@@ -14,7 +14,7 @@ const ASK_MS = 1_000
 const IDLE_MS = 5_000
 const MEASURE_MS = 15_000
 
-type Shared = {
+export type Rescanning = {
   db: Db
   now: Clock
   bus: Pick<Bus, 'wake'>
@@ -27,7 +27,17 @@ type Shared = {
 }
 
 /** Asks for new verdicts on stored versions, round by round, for as long as the process runs. `db` is the marketplace's own. */
-export function startRescans({ db, now, bus, activity, log, metrics, lifecycle, settings, trustRoot }: Shared): void {
+export function startRescans({
+  db,
+  now,
+  bus,
+  activity,
+  log,
+  metrics,
+  lifecycle,
+  settings,
+  trustRoot,
+}: Rescanning): void {
   const periodically = (name: string, everyMs: number, work: () => Promise<unknown>) =>
     lifecycle.onClose(name, runPeriodically(name, everyMs, work, log, { idleMs: IDLE_MS, activity }).stop)
   const asking = { db, now, wake: bus.wake, perMinute: settings.rescansPerMinute, trustRoot }

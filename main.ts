@@ -33,6 +33,7 @@ import { readSettings, unknownSettings } from './platform/settings.ts'
 import { ensurePortalBuilt } from './portal/build.ts'
 import { portalFolder } from './portal/folder.ts'
 import { probeApprovals, probeSignatures } from './producers/marketplace/policy-probes.ts'
+import { reading } from './producers/marketplace/reading/reading.ts'
 import { openTrustRoot } from './producers/marketplace/trust-root-file.ts'
 import { topicList, topics } from './schemas/topics.ts'
 import { type Shared, startPart } from './services.ts'
@@ -53,9 +54,10 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
   const home = resolve(settings.home)
   const demo = demoMode(settings)
   say(`ATOM Cloud Marketplace ${version}\n`)
-  // Both take a while and need no database, so they begin now; a failure is reported where it is awaited.
+  // They take a while and need no database, so they begin now; a failure is reported where it is awaited.
   const portalBuilt = early(names.includes('portal'), () => buildPortal(settings, home, log))
   const analyzer = early(names.includes('governance'), openAnalyzer)
+  const readingStarted = early(names.includes('marketplace'), reading.ready)
   const { server, description, applied } = await openDatabase({ url: settings.databaseUrl, home, log }, lifecycle)
   step('database', `${description}${applied > 0 ? `, ${applied} migrations applied` : ''}`)
 
@@ -108,6 +110,7 @@ async function start({ names, settings, log, lifecycle }: Options): Promise<stri
     urlOf,
     analyzer,
     portalBuilt,
+    readingStarted,
   }
   const authenticate = createAuthenticate({ db: app, tokens: issuers, visitor: demo.visitor, now })
   const changed = activity.happened

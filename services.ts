@@ -61,7 +61,6 @@ import { measureData } from './producers/data/watch.ts'
 import { openDownloads } from './producers/marketplace/catalog/downloads.ts'
 import { marketplaceHandlers, marketplaceRoutes } from './producers/marketplace/index.ts'
 import { openTrust } from './producers/marketplace/open-trust.ts'
-import { reading } from './producers/marketplace/reading/reading.ts'
 import { startUpkeep } from './producers/marketplace/start-upkeep.ts'
 import { reportRoute } from './producers/usage/report.ts'
 import { topicList } from './schemas/topics.ts'
@@ -79,6 +78,8 @@ export type Shared = {
   urlOf: (name: ServiceName) => string
   analyzer: () => Promise<Analyzer>
   portalBuilt: () => Promise<{ dir: string }>
+  /** The thread that reads documents of partners. */
+  readingStarted: () => Promise<void>
 }
 /** What one service adds: calls, health checks, and a page for the portal. */
 export type Part = { routes: Route[]; checks: HealthCheck[]; pages?: ReturnType<typeof portalPages> }
@@ -129,7 +130,7 @@ export const startPart: Record<ServiceName, (shared: Shared) => Promise<Part>> =
     const allTenants = pool('atom_marketplace')
     const trust = await openTrust(settings, { ...shared, db: allTenants, now, wake: bus.wake })
     startUpkeep({ ...shared, ...trust.deps, db: allTenants, now })
-    await reading.ready()
+    await shared.readingStarted()
     const deps = { db: pool('atom_app'), wake: bus.wake, now, publicUrl, reviewTargetHours, ...trust.deps }
     const feeds = await startFeeds(shared)
     const downloads = openDownloads({ ...shared, db: allTenants, now })

@@ -191,12 +191,8 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     await groupStop.failed()
   }
 
-  /**
-   * Sees whether the group was stopped or may go on, and applies the letters whose turn it is through the same handlers;
-   * what they waited for may free the next ones.
-   */
-  async function lookAfter(): Promise<void> {
-    await groupStop.follow()
+  /** Applies the letters whose turn it is through the same handlers; what they waited for may free the next ones. */
+  async function redrive(): Promise<void> {
     if (!consuming.active()) return
     for (;;) {
       const due = await dueLetters(db, group, keyedTopics)
@@ -235,7 +231,9 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     cursor: cursorReader(db, group),
   })
   const everyMs = options.redriveMs ?? REDRIVE_MS
-  const lookingAfter = runPeriodically(`stop and dead letters of ${group}`, everyMs, lookAfter, log)
+  const redriving = runPeriodically(`redrive of ${group}`, everyMs, redrive, log)
+  // Beside the letters, which may take long: a group that may go on does not wait for them.
+  const following = runPeriodically(`stop of ${group}`, everyMs, groupStop.follow, log)
   const vitals = () => ({ ...consuming.vitals(), signs: consuming.vitals().signs + steps })
   const stopped = () => groupStop.reason() !== null
   const times = options.watchTimes && { times: options.watchTimes }
@@ -246,7 +244,7 @@ export async function runConsumer(options: RunnerOptions): Promise<RunningConsum
     stopped: groupStop.reason,
     async stop() {
       halt.abort()
-      await Promise.all([lookingAfter.stop(), watching.stop(), consuming.stop()])
+      await Promise.all([redriving.stop(), following.stop(), watching.stop(), consuming.stop()])
     },
   }
 }

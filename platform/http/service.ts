@@ -34,6 +34,8 @@ export type RunningService = { name: string; port: number; close(): Promise<void
 /** Whoever signed a body: nobody of ours, with no right but that one call. */
 const signer: Principal = { org: '', subject: 'signer', roles: [], scopes: [], kind: 'visitor' }
 const DEFAULT_MAX_BYTES = 1_000_000
+// A page that is open asks with OPTIONS first, again and again.
+const CHANGES_NOTHING = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** Ends a close that a slow client would hold up: ports must be free within 3 s. */
 const CLOSE_GRACE_MS = 1_500
 
@@ -55,7 +57,7 @@ export function createService(options: ServiceOptions): express.Express {
     res.setHeader('x-request-id', res.locals.requestId)
     res.setHeader('x-content-type-options', 'nosniff')
     res.on('finish', () => {
-      if (req.method !== 'GET' && req.method !== 'HEAD') options.changed?.()
+      if (!CHANGES_NOTHING.has(req.method)) options.changed?.()
       seconds.observe(
         { service: name, method: req.method, route: res.locals.route ?? 'none', status: String(res.statusCode) },
         Math.max(0, Number(process.hrtime.bigint() - begun) / 1e9 - (res.locals.waitedMs ?? 0) / 1e3),

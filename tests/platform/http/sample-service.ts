@@ -132,7 +132,12 @@ export async function startSample(ready: () => boolean) {
     if (!principal) throw authError('credential_invalid', 'unknown')
     return principal
   }
-  const app = createService({ name: 'test', routes, authenticate, health, metrics, log, corsOrigins: [PORTAL] })
+  let changes = 0
+  const changed = () => {
+    changes += 1
+  }
+  const corsOrigins = [PORTAL]
+  const app = createService({ name: 'test', routes, authenticate, health, metrics, log, corsOrigins, changed })
   const service = await listen(app, 'test', 0, '127.0.0.1')
-  return { url: `http://127.0.0.1:${service.port}`, lines, close: service.close }
+  return { url: `http://127.0.0.1:${service.port}`, lines, changes: () => changes, close: service.close }
 }

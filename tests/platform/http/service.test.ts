@@ -144,6 +144,16 @@ describe('platform/http/service', () => {
     })
   })
 
+  it('tells of calls that may have changed something, and of no others', async () => {
+    const before = sample.changes()
+    await fetch(`${url}/health`)
+    await fetch(`${url}/things`, { method: 'OPTIONS', headers: { origin: PORTAL } })
+    await fetch(`${url}/in-a-circle`, { method: 'POST' })
+    // Answered after the others ended.
+    await fetch(`${url}/health`)
+    expect(sample.changes() - before).to.equal(1)
+  })
+
   describe('callers', () => {
     it('401 with a challenge-free problem for the visitor where a role is needed', async () => {
       await problem(await fetch(`${url}/things`, { method: 'POST', body: '{}' }), 401, 'credential_missing')
